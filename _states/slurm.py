@@ -1,0 +1,185 @@
+"""
+Bring Slurm's daemons to what is on disk, and wait until they answer.
+
+.. code-block:: yaml
+
+    slurmctld has loaded its configuration:
+      slurm.daemon_current:
+        - name: slurmctld
+        - files: [/etc/slurm/slurm.conf]
+
+    The controller answers:
+      slurm.controller_up:
+        - name: head
+        - wait: 300
+
+    This host's node is ready:
+      slurm.nodes_ready:
+        - nodes: [node1]
+        - wait: 300
+"""
+
+import time
+from typing import Any
+
+from salt.exceptions import CommandExecutionError
+
+__opts__: dict[str, Any]
+__salt__: dict[str, Any]
+
+POLL = 0.5  # seconds
+# sinfo(1), NODE STATE CODES: what a node may be doing when it is of use.
+WORKING = frozenset({"IDLE", "MIXED", "ALLOCATED", "COMPLETING", "PLANNED", "RESERVED"})
+LOST = frozenset({"NOT_RESPONDING", "INVALID_REG", "POWERED_DOWN", "POWERING_DOWN"})
+SLURM_USER = "slurm"  # who sets a reason when slurmctld itself gives a node up
+
+
+def daemon_current(name: str, files: list[str]) -> dict[str, Any]:
+    """
+    Restart a daemon that was started before its files were written.
+
+    name
+        The daemon's systemd unit.
+
+    files
+        Paths of the files that it reads when it starts.
+
+    A restart that an earlier run failed to make is made by this one, for it compares times and
+    not the changes of the run. A restart keeps running jobs: slurmctld(8), slurmd(8). It is the
+    only action here, and the one place where a lesser one will be chosen.
+    """
+    ret: dict[str, Any] = {"name": name, "changes": {}, "result": True, "comment": ""}
+    try:
+        outdated = __salt__["slurm.outdated"](name, files)
+        if not outdated:
+            ret["comment"] = f"{name} runs with what is on disk"
+            return ret
+        since = f"started before {', '.join(outdated)} changed"
+        ret["changes"] = {name: {"old": since, "new": "restarted"}}
+        if __opts__["test"]:
+            ret["result"] = None
+            ret["comment"] = f"{name} would be restarted"
+            return ret
+        if not __salt__["service.restart"](name):
+            raise CommandExecutionError(f"systemctl restart {name} failed")
+        ret["comment"] = f"{name} was restarted"
+    except CommandExecutionError as err:
+        ret["result"] = None if __opts__["test"] else False
+        ret["changes"] = {}
+        ret["comment"] = f"{err}; see: journalctl -u {name}"
+    return ret
+
+
+def mod_watch(name: str, files: list[str], sfun: str, **_requisites: Any) -> dict[str, Any]:
+    """
+    Answer a watched change: only a test run, in which no file was written, needs telling.
+
+    name, files, sfun
+        As Salt passes them on from the watching state.
+    """
+    if not __opts__["test"]:
+        return daemon_current(name, files)
+    return {
+        "name": name,
+        "changes": {name: {"old": "running", "new": "restarted"}},
+        "result": None,
+        "comment": f"{name} would be restarted after the change of its files",
+    }
+
+
+def controller_up(name: str, wait: int = 300) -> dict[str, Any]:
+    """
+    Wait until a controller answers.
+
+    name
+        The controller's host name in Slurm.
+
+    wait
+        Seconds to wait at most.
+
+    Source: scontrol(1), ``ping``.
+    """
+
+    def answers() -> tuple[bool, str]:
+        up = __salt__["slurm.ping"]()
+        if name not in up:
+            raise CommandExecutionError(f"Slurm knows no controller {name}, but {', '.join(up)}")
+        return up[name], f"slurmctld on {name} {'answers' if up[name] else 'does not answer'}"
+
+    return _await(name, wait, answers, f"see on {name}: journalctl -u slurmctld")
+
+
+def nodes_ready(name: str, nodes: list[str], wait: int = 300) -> dict[str, Any]:
+    """
+    Wait until nodes are registered with the controller, and respond.
+
+    name
+        A sentence that says so; it has no other meaning.
+
+    nodes
+        The nodes' names in Slurm.
+
+    wait
+        Seconds to wait at most.
+
+    A node that is drained, or down by an administrator's word, is ready enough, with a warning.
+    Source: sinfo(1), NODE STATE CODES.
+    """
+    warnings: list[str] = []
+
+    def ready() -> tuple[bool, str]:
+        warnings.clear()
+        found = [__salt__["slurm.node"](node) for node in nodes]
+        warnings.extend(_say(node) for node in found if _is_set_aside(node))
+        return (
+            all(_is_working(node) or _is_set_aside(node) for node in found),
+            "; ".join(map(_say, found)),
+        )
+
+    ret = _await(name, wait, ready, "see on the node: journalctl -u slurmd")
+    if warnings:
+        ret["warnings"] = warnings
+    return ret
+
+
+def _await(name, wait, question, advice):
+    """Ask until the answer is yes or the time is over; under test=True ask once."""
+    ret: dict[str, Any] = {"name": name, "changes": {}, "result": True, "comment": ""}
+    deadline = time.monotonic() + (0 if __opts__["test"] else wait)
+    while True:
+        try:
+            done, ret["comment"] = question()
+        except CommandExecutionError as err:
+            done, ret["comment"] = False, str(err)
+        if done:
+            return ret
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(POLL)
+    if __opts__["test"]:
+        ret["result"] = None
+        ret["comment"] = f"Would wait up to {wait} seconds: {ret['comment']}"
+    else:
+        ret["result"] = False
+        ret["comment"] = f"Not after {wait} seconds: {ret['comment']}; {advice}"
+    return ret
+
+
+def _is_working(node):
+    """Tell a node that runs jobs, or would."""
+    return node["state"] in WORKING and not (LOST | {"DRAIN"}) & set(node["flags"])
+
+
+def _is_set_aside(node):
+    """Tell a node that somebody has taken out of service from one that Slurm has given up."""
+    if "NOT_RESPONDING" in node["flags"]:
+        return False
+    by_hand = node["user"] not in ("", SLURM_USER)
+    return "DRAIN" in node["flags"] or (node["state"] == "DOWN" and by_hand)
+
+
+def _say(node):
+    """Say a node's state in words."""
+    state = "+".join([node["state"], *node["flags"]])
+    reason = f" ({node['reason']}, set by {node['user']})" if node["reason"] else ""
+    return f"{node['name']} is {state}{reason}"

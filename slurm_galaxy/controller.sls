@@ -1,0 +1,55 @@
+{#- slurmctld, the controller: its state directory, package, service, and a wait until it answers. #}
+{%- set host = salt['slsutil.renderer']('salt://slurm_galaxy/host.py', default_renderer='py',
+                                        role='controller') %}
+{%- if host.problems %}
+{% include 'slurm_galaxy/problems.jinja' %}
+{%- else %}
+{%- set os = host.settings.os %}
+{%- set slurm = host.settings.slurm %}
+
+include:
+  - slurm_galaxy.sync
+  - slurm_galaxy.munge
+  - slurm_galaxy.common
+
+The directory of slurmctld's state is closed to others:
+  file.directory:
+    - name: {{ slurm.state_dir }}
+    - user: slurm
+    - group: slurm
+    - mode: '0700'
+    - makedirs: True
+    - require:
+      - sls: slurm_galaxy.common
+
+slurmctld is installed:
+  pkg.installed:
+    - pkgs: {{ os.packages.controller | json }}
+    - install_recommends: False
+    - require:
+      - sls: slurm_galaxy.munge
+      - file: The directory of slurmctld's state is closed to others
+
+slurmctld is running:
+  service.running:
+    - name: {{ os.services.controller }}
+    - enable: True
+    - require:
+      - pkg: slurmctld is installed
+
+slurmctld has loaded its configuration:
+  slurm.daemon_current:
+    - name: {{ os.services.controller }}
+    - files: [{{ os.conf_dir }}/slurm.conf, {{ os.conf_dir }}/cgroup.conf]
+    - require:
+      - service: slurmctld is running
+    - watch:
+      - slurm_conf: Slurm's configuration is in place
+
+The controller answers:
+  slurm.controller_up:
+    - name: {{ host.name }}
+    - wait: {{ slurm.wait }}
+    - require:
+      - slurm: slurmctld has loaded its configuration
+{%- endif %}

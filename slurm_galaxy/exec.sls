@@ -1,0 +1,56 @@
+{#- slurmd, on a host that runs jobs: its spool directory, package, service, and a wait until the
+    controller has this node. #}
+{%- set host = salt['slsutil.renderer']('salt://slurm_galaxy/host.py', default_renderer='py',
+                                        role='exec') %}
+{%- if host.problems %}
+{% include 'slurm_galaxy/problems.jinja' %}
+{%- else %}
+{%- set os = host.settings.os %}
+{%- set slurm = host.settings.slurm %}
+
+include:
+  - slurm_galaxy.sync
+  - slurm_galaxy.munge
+  - slurm_galaxy.common
+
+The directory of slurmd's spool exists:
+  file.directory:
+    - name: {{ slurm.spool_dir }}
+    - user: root
+    - group: root
+    - mode: '0755'
+    - makedirs: True
+    - require:
+      - sls: slurm_galaxy.common
+
+slurmd is installed:
+  pkg.installed:
+    - pkgs: {{ os.packages.exec | json }}
+    - install_recommends: False
+    - require:
+      - sls: slurm_galaxy.munge
+      - file: The directory of slurmd's spool exists
+
+slurmd is running:
+  service.running:
+    - name: {{ os.services.exec }}
+    - enable: True
+    - require:
+      - pkg: slurmd is installed
+
+slurmd has loaded its configuration:
+  slurm.daemon_current:
+    - name: {{ os.services.exec }}
+    - files: [{{ os.conf_dir }}/slurm.conf, {{ os.conf_dir }}/cgroup.conf]
+    - require:
+      - service: slurmd is running
+    - watch:
+      - slurm_conf: Slurm's configuration is in place
+
+The controller has this node, and it responds:
+  slurm.nodes_ready:
+    - nodes: [{{ host.name }}]
+    - wait: {{ slurm.wait }}
+    - require:
+      - slurm: slurmd has loaded its configuration
+{%- endif %}

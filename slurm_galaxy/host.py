@@ -1,0 +1,623 @@
+"""
+Tell what this host is to become: its roles, its settings, and what is wrong with the pillar.
+
+Salt's ``py`` renderer calls :func:`run` for every SLS of the formula; the rest is plain Python.
+Nothing is raised for a wrong pillar: each problem is one sentence that begins with its pillar
+path, because a raise in a renderer would show a traceback in its place.
+"""
+
+import base64
+import binascii
+import difflib
+import fnmatch
+import re
+from itertools import product
+from typing import Any
+
+__salt__: dict[str, Any]
+__pillar__: dict[str, Any]
+__grains__: dict[str, Any]
+
+ROLES = ("controller", "exec", "submit")  # in the order in which they are applied
+
+# What may stand in the pillar below slurm_galaxy, and of which kind it is. ``None``: a mapping
+# with names of the site's or of Slurm's own.
+SCHEMA: dict[str, Any] = {
+    "cluster": str,
+    "hosts": None,
+    "munge": {"key": str, "key_base64": str, "key_source": str},
+    "users": {"slurm": {"uid": int, "gid": int}, "munge": {"uid": int, "gid": int}},
+    "slurm": {"config": None, "nodes": list, "partitions": list, "cgroup": None, "wait": int},
+}
+HOST_KEYS: dict[str, Any] = {"roles": list, "primary": bool, "name": str, "address": str}
+KINDS = {
+    str: "text",
+    int: "a whole number",
+    bool: "true or false",
+    list: "a list",
+    dict: "a mapping",
+    type(None): "nothing",
+}
+
+# slurm.conf(5), cgroup.conf(5): the parameters whose value is YES or NO, in lower case. Any other
+# parameter refuses those words when its daemon starts ("JobRequeue=YES" is fatal).
+YES_NO = frozenset(
+    """
+    allowspecresourcesusage disablerootjobs enforcepartlimits priorityfavorsmall trackwckey usepam
+    default exclusiveuser exclusivetopo hidden lln oversubscribe powerdownonidle reqresv rootonly
+    shared constraincores constraindevices constrainramspace constrainswapspace constrainkmemspace
+    cgroupautomount ignoresystemd ignoresystemdonfailure enablecontrollers signalchildrenprocesses
+    """.split()
+)
+# The parameters whose value is a time such as 1-12:00:00. YAML reads an unquoted 6:30:00 as the
+# integer 23400, so an integer here may already be the wrong one.
+TIMES = frozenset(
+    "maxtime defaulttime prioritydecayhalflife prioritymaxage preemptexempttime".split()
+)
+# slurm.conf lines that come from the table of hosts and from the lists of nodes and partitions.
+DERIVED = {
+    "clustername": "cluster",
+    "slurmctldhost": "hosts",
+    "controlmachine": "hosts",
+    "backupcontroller": "hosts",
+    "nodename": "slurm:nodes",
+    "partitionname": "slurm:partitions",
+    "slurmuser": "users:slurm",
+}
+# What README, pillar.example and people who are in a hurry write where a secret belongs.
+EXAMPLE_SECRET = re.compile(r"change.?me|example|replace|paste|secret|your.?key|\.\.\.|<.*>", re.I)
+MIN_KEY_BYTES = 32  # mungekey(8): the smallest key that munged takes
+HIGHEST_ID = 65533  # 65534 is nobody, 65535 is (uid_t) -1 in 16 bits
+
+
+def run() -> dict[str, Any]:
+    """Resolve the minion that is being rendered; ``role`` is the one that a role's SLS asks for."""
+
+    def read(name: str) -> Any:
+        url = f"salt://slurm_galaxy/{name}"
+        return __salt__["slsutil.renderer"](url, default_renderer="yaml")
+
+    return resolve(
+        pillar=__pillar__.get("slurm_galaxy"),
+        grains=__grains__,
+        defaults=read("defaults.yaml"),
+        osmap=read("osmap.yaml"),
+        accounts={
+            user: {
+                "uid": __salt__["user.info"](user).get("uid"),
+                "gid": __salt__["group.info"](user).get("gid"),
+            }
+            for user in SCHEMA["users"]
+        },
+        role=globals().get("role"),
+    )
+
+
+def resolve(
+    pillar: Any,
+    grains: dict[str, Any],
+    defaults: dict[str, Any],
+    osmap: dict[str, Any],
+    accounts: dict[str, dict[str, int | None]],
+    role: str | None = None,
+) -> dict[str, Any]:
+    """
+    Resolve one host.
+
+    pillar
+        The mapping below ``slurm_galaxy``.
+
+    grains
+        Salt's core grains: ``id``, ``localhost``, ``os_family`` and ``osfinger`` are used.
+
+    defaults, osmap
+        The contents of ``defaults.yaml`` and ``osmap.yaml``.
+
+    accounts
+        What the host has: user name to ``uid`` and ``gid``, each None where it does not exist.
+
+    role
+        The role that is asked for when its SLS is applied alone.
+
+    Returns ``{id, name, roles, settings, problems, warnings}``. With problems, ``settings`` is
+    empty and nothing may be applied.
+    """
+    problems: list[str] = []
+    warnings: list[str] = []
+    host: dict[str, Any] = {
+        "id": grains["id"],
+        "name": "",
+        "roles": [],
+        "settings": {},
+        "problems": problems,
+        "warnings": warnings,
+    }
+    if not isinstance(pillar, dict) or not pillar:
+        problems.append(
+            f"slurm_galaxy: the pillar of {grains['id']} has no such mapping; "
+            "give it one in the pillar's top file (README, Pillar)"
+        )
+        return host
+    problems += check_shape(pillar, SCHEMA, "")
+    if problems:  # what follows relies on the shape
+        return host
+
+    settings = merge(defaults, pillar)
+    table = {str(target): row for target, row in settings.get("hosts", {}).items()}
+    problems += check_table(table)
+    if problems:
+        return host
+
+    row = match(grains["id"], table, problems)
+    slurm = settings["slurm"]
+    if row:
+        host["name"] = row.get("name", short(grains["id"]))
+        host["roles"] = [r for r in ROLES if r in row["roles"]]
+        problems += check_host(host, grains, role)
+    problems += check_settings(settings, table)
+    problems += check_accounts(settings["users"], accounts)
+    nodes, found = node_names(slurm.get("nodes", []))
+    problems += found
+    if nodes and not found:
+        problems += check_nodes(nodes, table, slurm, host)
+        warnings += uncovered(nodes, table)
+    system = merge(osmap.get(grains["os_family"], {}), osmap.get(grains["osfinger"], {}))
+    if not system:
+        problems.append(
+            f"{grains['id']} runs {grains['osfinger']}, for which osmap.yaml has no entry; "
+            f"it knows {', '.join(sorted(osmap))}"
+        )
+    if not problems:
+        host["settings"] = {
+            "os": system,
+            "munge": settings.get("munge", {}),
+            "users": {
+                user: {**ids, "new": accounts[user]["uid"] is None}
+                for user, ids in settings["users"].items()
+            },
+            "slurm": {
+                "wait": slurm["wait"],
+                "state_dir": parameter(slurm["config"], "StateSaveLocation"),
+                "spool_dir": re.sub(
+                    "%[nh]", host["name"], parameter(slurm["config"], "SlurmdSpoolDir")
+                ),
+                "log_dirs": log_dirs(slurm["config"]),
+                "files": files(settings, table),
+            },
+        }
+    return host
+
+
+# Pure helpers, from the general to the particular.
+
+
+def merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    """Merge ``top`` over ``base``: mappings key by key whatever their case, all else replaced."""
+    merged = dict(base)
+    spelling = {str(key).lower(): key for key in base}
+    for key, value in top.items():
+        old = merged.pop(spelling.get(str(key).lower(), key), None)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        merged[key] = merge(old, value) if both else value
+    return merged
+
+
+def parameter(config: dict[str, Any], name: str) -> Any:
+    """Look a parameter up whatever its case, as Slurm does."""
+    return next((value for key, value in config.items() if key.lower() == name.lower()), None)
+
+
+def short(minion_id: str) -> str:
+    """Cut a minion id to its first label."""
+    return minion_id.partition(".")[0]
+
+
+def is_glob(target: str) -> bool:
+    """Tell a glob from an exact minion id."""
+    return any(char in target for char in "*?[")
+
+
+def suggest(word: str, known: Any) -> str:
+    """Offer the nearest known word, or all of them."""
+    near = difflib.get_close_matches(str(word), known, 1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+
+
+def some(names: Any, limit: int = 3) -> str:
+    """List the first few names and count the others."""
+    names = list(names)
+    rest = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def expand_hostlist(text: str) -> list[str]:
+    """
+    Expand a Slurm hostlist such as ``node[1-3,07],gpu1`` into its names, in order.
+
+    Raises ValueError with the reason when it has no such meaning. Source: scontrol(1),
+    ``show hostnames``.
+    """
+    if text.count("[") != text.count("]") or re.search(r"\[[^]]*\[|\][^,[]*\]", text):
+        raise ValueError(f"the brackets of {text!r} do not match")
+    names: list[str] = []
+    for item in re.findall(r"(?:[^,\[]|\[[^]]*\])+", text):
+        parts = [
+            expand_ranges(part[1:-1]) if part.startswith("[") else [part]
+            for part in re.findall(r"\[[^]]*\]|[^\[]+", item.strip())
+        ]
+        names += map("".join, product(*parts))
+    return names
+
+
+def expand_ranges(text: str) -> list[str]:
+    """Expand what stands between brackets: ``1-3,07`` into 1, 2, 3, 07."""
+    values: list[str] = []
+    for item in text.split(","):
+        bounds = re.fullmatch(r"(\d+)(?:-(\d+))?", item.strip())
+        if not bounds:
+            raise ValueError(f"[{text}] is not a list of numbers and ranges")
+        first, last = bounds[1], bounds[2] or bounds[1]
+        if int(last) < int(first):
+            raise ValueError(f"the range {item} runs backwards")
+        values += [str(n).zfill(len(first)) for n in range(int(first), int(last) + 1)]
+    return values
+
+
+# Checks: each returns its problems as sentences.
+
+
+def check_shape(data: dict[Any, Any], schema: dict[str, Any], path: str) -> list[str]:
+    """Hold a mapping against a schema: unknown keys and values of the wrong kind."""
+    problems = []
+    for key, value in data.items():
+        where = f"{path}{key}"
+        kind = schema.get(key, ...)
+        if kind is ...:
+            problems.append(f"{where}: there is no such key; {suggest(key, schema)}")
+            continue
+        expected: Any = kind if isinstance(kind, type) else dict
+        # bool is an int to Python, never to the reader of a pillar. The value may be a secret.
+        if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+            given = KINDS.get(type(value), type(value).__name__)
+            problems.append(f"{where}: must be {KINDS[expected]}, not {given}")
+        elif isinstance(kind, dict):
+            problems += check_shape(value, kind, f"{where}:")
+    return problems
+
+
+def check_table(table: dict[str, Any]) -> list[str]:
+    """Check the rows of ``hosts``: keys, roles, names, and exactly one primary controller."""
+    if not table:
+        return ["hosts: no host is listed; give each minion id or glob its roles"]
+    problems = []
+    for target, row in table.items():
+        where = f"hosts:{target}"
+        if not isinstance(row, dict):
+            problems.append(f"{where}: must be a mapping such as {{roles: [exec]}}, not {row!r}")
+            continue
+        problems += check_shape(row, HOST_KEYS, f"{where}:")
+        roles = row.get("roles") or []
+        if not roles:
+            problems.append(f"{where}: has no roles; known are {', '.join(ROLES)}")
+        elif isinstance(roles, list):
+            problems += [
+                f"{where}:roles: {role!r} is no role; {suggest(role, ROLES)}"
+                for role in roles
+                if role not in ROLES
+            ]
+            if is_glob(target) and "controller" in roles:
+                problems.append(f"{where}: a controller is named by its exact minion id")
+        problems += [
+            f"{where}:{key}: belongs to one host, and a glob stands for many"
+            for key in ("name", "address", "primary")
+            if is_glob(target) and key in row
+        ]
+    return problems or check_names(table) + check_controllers(table)
+
+
+def check_names(table: dict[str, Any]) -> list[str]:
+    """Check that no two hosts go by one name in Slurm."""
+    names: dict[str, list[str]] = {}
+    for target, row in table.items():
+        if not is_glob(target):
+            names.setdefault(row.get("name", short(target)), []).append(target)
+    return [
+        f"hosts: {' and '.join(targets)} are both {name} to Slurm; give one another name:"
+        for name, targets in names.items()
+        if len(targets) > 1
+    ]
+
+
+def check_controllers(table: dict[str, Any]) -> list[str]:
+    """Check that there is a controller, and one primary among several."""
+    controllers = [target for target, row in table.items() if "controller" in row["roles"]]
+    primaries = [target for target, row in table.items() if row.get("primary")]
+    if not controllers:
+        return ["hosts: no host has the role controller, and a cluster needs one"]
+    problems = [
+        f"hosts:{target}:primary: is said of a controller, and this host is none"
+        for target in primaries
+        if target not in controllers
+    ]
+    if len(primaries) > 1:
+        problems.append(f"hosts: {' and '.join(primaries)} are both primary; keep one")
+    elif len(controllers) > 1 and not primaries:
+        problems.append(
+            f"hosts: {' and '.join(controllers)} are controllers; say primary: true for one"
+        )
+    return problems
+
+
+def match(minion_id: str, table: dict[str, Any], problems: list[str]) -> dict[str, Any] | None:
+    """Find this minion's row: an exact id wins alone, two globs are a problem."""
+    if minion_id in table:
+        return table[minion_id]
+    globs = [t for t in table if is_glob(t) and fnmatch.fnmatchcase(minion_id, t)]
+    if len(globs) == 1:
+        return table[globs[0]]
+    if globs:
+        problems.append(
+            f"hosts: {minion_id} matches both {' and '.join(globs)}; "
+            "list it by its exact id, or narrow one of them"
+        )
+    else:
+        problems.append(f"hosts: no row matches {minion_id}; listed are {some(table)}")
+    return None
+
+
+def check_host(host: dict[str, Any], grains: dict[str, Any], role: str | None) -> list[str]:
+    """Check what is asked of this one host."""
+    problems = []
+    if role and role not in host["roles"]:
+        problems.append(
+            f"slurm_galaxy.{role} was applied to {grains['id']}, "
+            f"whose roles are {', '.join(host['roles'])}; add the role in hosts, or apply another"
+        )
+    # slurmctld(8) and slurmd(8) look their own short host name up in slurm.conf.
+    own_name = short(grains["localhost"])
+    if {"controller", "exec"} & set(host["roles"]) and own_name != host["name"]:
+        problems.append(
+            f"hosts:{grains['id']}: Slurm would know this host as {host['name']}, but it calls "
+            f"itself {own_name}; set name: {own_name}, or rename the host"
+        )
+    return problems
+
+
+def check_settings(settings: dict[str, Any], table: dict[str, Any]) -> list[str]:
+    """Check the cluster's name, the MUNGE key, the ids and Slurm's parameters."""
+    problems = []
+    cluster, slurm = settings.get("cluster", ""), settings["slurm"]
+    if not re.fullmatch(r"[a-z0-9_-]{1,40}", cluster):
+        problems.append(
+            f"cluster: must be a name in lower case letters, digits, _ and -, not {cluster!r}"
+        )
+    problems += check_key(settings.get("munge", {}), table)
+    for user, ids in settings["users"].items():
+        problems += [
+            f"users:{user}:{kind}: must be from 1 to {HIGHEST_ID}, not {value}"
+            for kind, value in ids.items()
+            if not 0 < value <= HIGHEST_ID
+        ]
+    uids = [ids["uid"] for ids in settings["users"].values()]
+    if len(set(uids)) < len(uids):
+        problems.append(f"users: {' and '.join(sorted(settings['users']))} need uids of their own")
+    if slurm["wait"] < 1:
+        problems.append(f"slurm:wait: must be at least 1 second, not {slurm['wait']}")
+    for key in slurm["config"]:
+        if str(key).lower() in DERIVED:
+            source = DERIVED[key.lower()]
+            problems.append(f"slurm:config:{key}: comes from {source}; remove it here")
+    problems += check_values(slurm["config"], "slurm:config:")
+    problems += check_values(slurm.get("cgroup", {}), "slurm:cgroup:")
+    for name in ("StateSaveLocation", "SlurmdSpoolDir"):
+        path = parameter(slurm["config"], name)
+        if not isinstance(path, str) or not path.startswith("/"):
+            problems.append(f"slurm:config:{name}: must be an absolute path, not {path!r}")
+    return (
+        problems
+        + check_lines(slurm, "nodes", "NodeName")
+        + check_lines(slurm, "partitions", "PartitionName")
+    )
+
+
+def check_lines(slurm: dict[str, Any], kind: str, name: str) -> list[str]:
+    """Check that ``slurm:nodes`` or ``slurm:partitions`` is a list of named lines."""
+    if not slurm.get(kind):
+        return [f"slurm:{kind}: is empty; give at least one {{{name}: …}}"]
+    problems = []
+    for number, line in enumerate(slurm[kind]):
+        where = f"slurm:{kind}[{number}]"
+        if isinstance(line, dict) and isinstance(parameter(line, name), str):
+            problems += check_values(line, f"{where}:")
+        else:
+            problems.append(f"{where}: must be a mapping with {name} as text, not {line!r:.60}")
+    return problems
+
+
+def check_values(config: dict[str, Any], path: str) -> list[str]:
+    """Find values that YAML has read as something that Slurm does not take."""
+    problems = []
+    for key, value in config.items():
+        where, name = f"{path}{key}", str(key).lower()
+        values = value if isinstance(value, list) else [value]
+        if isinstance(value, bool) and name not in YES_NO:
+            problems.append(
+                f"{where}: takes no YES or NO, and YAML reads yes, no, on and off as such; "
+                "quote the word that you mean, or give the number"
+            )
+        elif isinstance(value, int) and not isinstance(value, bool) and name in TIMES:
+            problems.append(
+                f"{where}: is the whole number {value}, perhaps because YAML counted an unquoted "
+                "time in base 60; quote it, as in '6:30:00' or '60'"
+            )
+        elif any(isinstance(item, (dict, list)) for item in values):
+            problems.append(f"{where}: must be one value or a list of values, not {value!r:.60}")
+        elif any(isinstance(item, str) and re.search(r"[\r\n]", item) for item in values):
+            problems.append(f"{where}: runs over more than one line")
+    spellings: dict[str, list[str]] = {}
+    for key in config:
+        spellings.setdefault(str(key).lower(), []).append(str(key))
+    problems += [
+        f"{path}{names[0]}: is given twice, as {' and '.join(names)}"
+        for names in spellings.values()
+        if len(names) > 1
+    ]
+    return problems
+
+
+def check_key(munge: dict[str, Any], table: dict[str, Any]) -> list[str]:
+    """Check the MUNGE key without ever repeating it."""
+    if len(munge) > 1:
+        return [f"munge: {' and '.join(munge)} are both given; keep one"]
+    if "key_source" in munge:
+        return []  # munge.key_managed reads it on the host, and checks it there
+    if not munge:
+        if len(table) == 1 and not any(map(is_glob, table)):
+            return []
+        return [
+            "munge:key: hosts of one cluster share a MUNGE key, and the pillar has none; "
+            "make one with: openssl rand -base64 96"
+        ]
+    ((name, value),) = munge.items()
+    try:
+        key = base64.b64decode(value, validate=True) if name == "key_base64" else value.encode()
+    except (binascii.Error, ValueError):
+        return ["munge:key_base64: is not base64"]
+    if EXAMPLE_SECRET.search(value) or len(set(key)) < MIN_KEY_BYTES // 4:
+        return [
+            f"munge:{name}: is an example, and anybody could know it; "
+            "make one with: openssl rand -base64 96"
+        ]
+    if len(key) < MIN_KEY_BYTES:
+        return [f"munge:{name}: has {len(key)} bytes, and munged takes {MIN_KEY_BYTES} or more"]
+    return []
+
+
+def check_accounts(
+    users: dict[str, dict[str, int]], accounts: dict[str, dict[str, int | None]]
+) -> list[str]:
+    """Refuse to renumber an account that the host has already."""
+    return [
+        f"users:{user}:{kind}: is {wanted}, but {user} has {kind} {has} on this host; set "
+        f"{has} in the pillar if every host has that, or, with its daemons stopped: "
+        f"{'usermod -u' if kind == 'uid' else 'groupmod -g'} {wanted} {user}, then give its files "
+        f"to the new id: find / -xdev -{kind} {has} -exec "
+        f"{'chown' if kind == 'uid' else 'chgrp'} -h {user} {{}} +"
+        for user, ids in users.items()
+        for kind, wanted in ids.items()
+        if (has := accounts[user][kind]) not in (None, wanted)
+    ]
+
+
+def node_names(lines: list[Any]) -> tuple[dict[str, int], list[str]]:
+    """Expand the node lines: each node's name to the number of its line, and the problems."""
+    nodes: dict[str, int] = {}
+    problems = []
+    for number, line in enumerate(lines):
+        hostlist = parameter(line, "NodeName") if isinstance(line, dict) else None
+        if not isinstance(hostlist, str) or hostlist.upper() == "DEFAULT":
+            continue
+        try:
+            names = expand_hostlist(hostlist)
+        except ValueError as err:
+            problems.append(f"slurm:nodes[{number}]:NodeName: {err}")
+            continue
+        twice = [n for n in names if n in nodes]
+        if twice:
+            problems.append(f"slurm:nodes[{number}]: {some(twice)} has a line already")
+        nodes.update(dict.fromkeys(names, number))
+    return nodes, problems
+
+
+def check_nodes(
+    nodes: dict[str, int], table: dict[str, Any], slurm: dict[str, Any], host: dict[str, Any]
+) -> list[str]:
+    """Check that every exec host has a node line, and every partition's node as well."""
+    problems = []
+    names = {
+        row.get("name", short(target)): target
+        for target, row in table.items()
+        if "exec" in row["roles"] and not is_glob(target)
+    }
+    if "exec" in host["roles"]:
+        names.setdefault(host["name"], host["id"])
+    problems += [
+        f"slurm:nodes: no line has {name}, and the host {target} has the role exec"
+        for name, target in names.items()
+        if name not in nodes
+    ]
+    for number, line in enumerate(slurm.get("partitions", [])):
+        listed = parameter(line, "Nodes") if isinstance(line, dict) else None
+        listed = ",".join(listed) if isinstance(listed, list) else listed
+        where = f"slurm:partitions[{number}]:Nodes"
+        try:
+            wanted = expand_hostlist(listed or "")
+        except (ValueError, AttributeError, TypeError) as err:
+            problems.append(f"{where}: {err}")
+            continue
+        unknown = [n for n in wanted if n not in nodes and n.upper() != "ALL"]
+        if unknown:
+            problems.append(f"{where}: {some(unknown)} has no line in slurm:nodes")
+    addressed = [r.get("name", short(t)) for t, r in table.items() if r.get("address")]
+    problems += [
+        f"slurm:nodes[{nodes[name]}]:NodeAddr: {name} has an address in hosts already; keep one"
+        for name in addressed
+        if name in nodes and parameter(slurm["nodes"][nodes[name]], "NodeAddr") is not None
+    ]
+    return problems
+
+
+def uncovered(nodes: dict[str, int], table: dict[str, Any]) -> list[str]:
+    """Warn of nodes for which no row of ``hosts`` has the role exec."""
+    execs = {t: row for t, row in table.items() if "exec" in row["roles"]}
+    exact = {row.get("name", short(t)) for t, row in execs.items() if not is_glob(t)}
+    globs = re.compile("|".join(fnmatch.translate(short(t)) for t in execs if is_glob(t)) or "$^")
+    lost = [name for name in nodes if name not in exact and not globs.match(name)]
+    if not lost:
+        return []
+    return [f"slurm:nodes: {some(lost)} is a node of Slurm, but no exec host of the table"]
+
+
+# What the checks have let through, as the files of Slurm.
+
+
+def files(settings: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """Compose Slurm's files as data, the same on every host of the cluster."""
+    slurm = settings["slurm"]
+    controllers = sorted(
+        (target for target, row in table.items() if "controller" in row["roles"]),
+        key=lambda target: not table[target].get("primary"),
+    )
+    config = {
+        **slurm["config"],
+        "SlurmUser": "slurm",  # Slurm's own default is root
+        "ClusterName": settings["cluster"],
+        "SlurmctldHost": [
+            table[t].get("name", short(t))
+            + (f"({table[t]['address']})" if "address" in table[t] else "")
+            for t in controllers
+        ],
+    }
+    addresses = {r.get("name", short(t)): r["address"] for t, r in table.items() if "address" in r}
+    return {
+        "slurm.conf": {
+            "settings": config,
+            "nodes": [with_addresses(line, addresses) for line in slurm["nodes"]],
+            "partitions": slurm["partitions"],
+        },
+        "cgroup.conf": {"settings": slurm.get("cgroup", {})},
+    }
+
+
+def with_addresses(line: dict[str, Any], addresses: dict[str, str]) -> dict[str, Any]:
+    """Add the table's addresses to a node line; slurm.conf(5) wants one for each of its names."""
+    names = expand_hostlist(parameter(line, "NodeName"))
+    if not any(name in addresses for name in names):
+        return line
+    return {**line, "NodeAddr": [addresses.get(name, name) for name in names]}
+
+
+def log_dirs(config: dict[str, Any]) -> list[str]:
+    """List the directories that must exist before the daemons open their logs there."""
+    logs = (parameter(config, name) for name in ("SlurmctldLogFile", "SlurmdLogFile"))
+    return sorted({log.rpartition("/")[0] for log in logs if log})

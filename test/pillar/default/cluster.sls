@@ -1,0 +1,17 @@
+# The lab's cluster: a head that is controller and submit host, and two exec hosts.
+slurm_galaxy:
+  cluster: lab
+  hosts:
+    head.lab.test: {roles: [controller, submit]}
+    'node*.lab.test': {roles: [exec]}
+  slurm:
+    wait: 90
+    config:
+      # A container sees the CPUs and the memory of the machine that it runs on, and owns no cgroup.
+      SlurmdParameters: config_overrides
+      ProctrackType: proctrack/linuxproc
+      TaskPlugin: task/none
+    nodes:
+      - {NodeName: 'node[1-2]', CPUs: 2, RealMemory: 1000}
+    partitions:
+      - {PartitionName: main, Nodes: 'node[1-2]', Default: true, MaxTime: '1-00:00:00'}

@@ -1,0 +1,156 @@
+"""Every SLS, rendered for every host of every topology and of pillar.example."""
+
+import copy
+import inspect
+
+import lab
+import pytest
+import salt.state
+import yaml
+from loading import TREE, load
+from rendering import DEBIAN_12, Minion
+
+KEY = {"munge": {"key": "c29tZSByYW5kb20gYnl0ZXMgZm9yIHRoZSByZW5kZXIgdGVzdHM"}}
+# Arguments that a state function takes through **kwargs, so that its signature says nothing.
+THROUGH_KWARGS = {"pkg.installed": {"install_recommends"}, "file.directory": {"mode"}}
+REQUISITES = {f"{kind}{way}" for kind in ("require", "watch", "onchanges") for way in ("", "_in")}
+
+
+def clusters():
+    """List every cluster that the project describes, with the hosts that are in it."""
+    for name in lab.topologies():
+        folder = TREE / "test/pillar" / name
+        hosts = [host for host in lab.read_topology(folder) if host.kind != "master"]
+        yield name, yaml.safe_load((folder / "cluster.sls").read_text()), hosts
+    example = yaml.safe_load((TREE / "pillar.example").read_text())
+    ids = [("head", "controller"), ("galaxy", "submit"), ("node07", "exec"), ("gpu1", "exec")]
+    hosts = [lab.Host(f"{name}.example.org", name, (role,)) for name, role in ids]
+    yield "pillar.example", example, hosts
+
+
+HOSTS = [
+    pytest.param((cluster, host), id=f"{name}-{host.name}")
+    for name, cluster, hosts in clusters()
+    for host in hosts
+]
+
+
+@pytest.fixture(scope="module", params=HOSTS)
+def minion(request, tmp_path_factory):
+    """Return a Minion for each host; the scope makes pytest finish one before the next."""
+    cluster, host = request.param
+    pillar = {"slurm_galaxy": {**cluster["slurm_galaxy"], **KEY}}
+    return Minion(tmp_path_factory.mktemp(host.name), host, pillar, DEBIAN_12)
+
+
+class TestEveryHost:
+    def test_renders_its_roles_in_the_fixed_order(self, minion):
+        low = minion.show("show_low_sls", "slurm_galaxy")
+        order = list(dict.fromkeys(chunk["__sls__"].rpartition(".")[2] for chunk in low))
+        fixed = ["munge", "common", "controller", "exec", "submit"]
+        assert order == [sls for sls in fixed if sls in {"munge", "common", *minion.host.roles}]
+
+    def test_every_role_renders_alone_with_all_that_it_requires(self, minion):
+        for role in minion.host.roles:
+            low = minion.show("show_low_sls", f"slurm_galaxy.{role}")
+            assert {"slurm_galaxy.munge", "slurm_galaxy.common", f"slurm_galaxy.{role}"} <= {
+                chunk["__sls__"] for chunk in low
+            }
+
+    def test_every_argument_is_one_that_its_state_takes(self, minion):
+        for chunk in minion.show("show_low_sls", "slurm_galaxy"):
+            function = f"{chunk['state']}.{chunk['fun']}"
+            if chunk["state"] in ("slurm", "slurm_conf", "munge"):
+                states = load(f"_states/{chunk['state']}.py")
+                signature = inspect.signature(getattr(states, chunk["fun"]))
+            else:
+                signature = inspect.signature(minion.states[function])
+            known = set(signature.parameters) | THROUGH_KWARGS.get(function, set())
+            given = {key for key in chunk if not key.startswith("__")}
+            unknown = given - known - salt.state.STATE_INTERNAL_KEYWORDS - {"fun", "name"}
+            assert not unknown, f"{chunk['__id__']}: {function} takes no {unknown}"
+
+    def test_every_requisite_names_a_state_of_the_run(self, minion):
+        low = minion.show("show_low_sls", "slurm_galaxy")
+        targets = {(chunk["state"], chunk["__id__"]) for chunk in low}
+        targets |= {("sls", chunk["__sls__"]) for chunk in low}
+        wanted = {
+            (chunk["__id__"], *target)
+            for chunk in low
+            for kind in REQUISITES & set(chunk)
+            for requisite in chunk[kind]
+            for target in requisite.items()
+        }
+        assert wanted
+        assert not [want for want in wanted if want[1:] not in targets]
+
+    def test_no_state_says_a_requisite_twice(self, minion):
+        high = minion.show("show_sls", "slurm_galaxy")
+        for state_id, state in high.items():
+            for arguments in (value for value in state.values() if isinstance(value, list)):
+                keys = [key for item in arguments if isinstance(item, dict) for key in item]
+                assert len(keys) == len(set(keys)), f"{state_id}: {keys}"
+
+    def test_a_secret_is_in_no_id_and_no_name(self, minion):
+        low = minion.show("show_low_sls", "slurm_galaxy")
+        assert any(KEY["munge"]["key"] in str(chunk) for chunk in low)
+        for chunk in low:
+            assert KEY["munge"]["key"] not in f"{chunk['__id__']} {chunk['name']}"
+
+    def test_the_daemons_packages_come_after_key_account_and_configuration(self, minion):
+        low = minion.show("show_low_sls", "slurm_galaxy")
+        at = {(c["state"], c["fun"], c["__sls__"]): place for place, c in enumerate(low)}
+        installed = [place for (_, fun, _), place in at.items() if fun == "installed"]
+        assert at["munge", "key_managed", "slurm_galaxy.munge"] < min(installed)
+        slurm = [
+            place
+            for (_, fun, sls), place in at.items()
+            if fun == "installed" and "munge" not in sls
+        ]
+        before = at["slurm_conf", "managed", "slurm_galaxy.common"]
+        assert at["munge", "works", "slurm_galaxy.munge"] < before < min(slurm)
+
+
+@pytest.fixture
+def render(tmp_path):
+    """Return a function that renders an SLS for a host of the default topology."""
+
+    def render(change, host="node1", sls="slurm_galaxy"):
+        pillar = yaml.safe_load((TREE / "test/pillar/default/cluster.sls").read_text())
+        pillar["slurm_galaxy"] |= copy.deepcopy(KEY)
+        change(pillar["slurm_galaxy"])
+        minion = Minion(tmp_path, lab.Host(f"{host}.lab.test", host), pillar, DEBIAN_12)
+        return minion.show("show_low_sls", sls)
+
+    return render
+
+
+def the_problem(low):
+    """Return what the only state says, which fails."""
+    (only,) = low
+    assert (only["fun"], only["result"]) == ("configurable_test_state", False)
+    return only["comment"]
+
+
+def test_with_a_problem_one_failing_state_is_all_there_is(render):
+    low = render(lambda pillar: pillar.pop("munge"))
+    assert the_problem(low).startswith("munge:key: hosts of one cluster share a MUNGE key")
+
+
+def test_a_role_applied_to_another_host_is_a_problem(render):
+    low = render(lambda pillar: None, sls="slurm_galaxy.controller")
+    assert the_problem(low).startswith(
+        "slurm_galaxy.controller was applied to node1.lab.test, whose roles are exec"
+    )
+
+
+def test_a_minion_that_no_row_matches_gets_nothing_else(render):
+    assert "no row matches web.lab.test" in the_problem(render(lambda pillar: None, host="web"))
+
+
+def test_a_warning_does_not_keep_the_roles_from_being_applied(render):
+    low = render(lambda p: p["slurm"]["nodes"].append({"NodeName": "gpu1"}), host="head")
+    (warning,) = [chunk for chunk in low if chunk["fun"] == "configurable_test_state"]
+    assert warning["result"] is True
+    assert warning["warnings"][0].startswith("slurm:nodes: gpu1 is a node of Slurm")
+    assert any(chunk["fun"] == "controller_up" for chunk in low)

@@ -1,0 +1,509 @@
+"""host.py: from the pillar and the grains to what a host becomes, problem by problem."""
+
+import base64
+import copy
+from typing import Any
+
+import host
+import pytest
+import yaml
+from loading import TREE
+
+DEFAULTS = yaml.safe_load((TREE / "slurm_galaxy/defaults.yaml").read_text())
+OSMAP = yaml.safe_load((TREE / "slurm_galaxy/osmap.yaml").read_text())
+KEY = "n0t-An-3xam9le/bUt-l0ng-en0ugh-for-munged"  # never leaves this file
+FRESH: dict[str, dict[str, int | None]] = {
+    user: {"uid": None, "gid": None} for user in ("slurm", "munge")
+}
+PILLAR: dict[str, Any] = {
+    "cluster": "galaxy",
+    "hosts": {
+        "head.example.org": {"roles": ["controller", "submit"]},
+        "node*.example.org": {"roles": ["exec"]},
+    },
+    "munge": {"key": KEY},
+    "slurm": {
+        "nodes": [{"NodeName": "node[1-3]", "CPUs": 2}],
+        "partitions": [{"PartitionName": "main", "Nodes": "node[1-3]", "Default": True}],
+    },
+}
+NOTHING = object()
+
+
+def change(path, value):
+    """Copy PILLAR with the value at a path of the pillar replaced, or taken out."""
+    pillar = copy.deepcopy(PILLAR)
+    *parents, last = path
+    place = pillar
+    for step in parents:
+        place = place.setdefault(step, {}) if isinstance(place, dict) else place[step]
+    if value is NOTHING:
+        del place[last]
+    else:
+        place[last] = value
+    return pillar
+
+
+def resolve(pillar, minion_id="head.example.org", accounts=FRESH, role=None, name=None):
+    """Resolve a Debian 12 host."""
+    grains = {
+        "id": minion_id,
+        "localhost": name or minion_id.partition(".")[0],
+        "os_family": "Debian",
+        "osfinger": "Debian-12",
+    }
+    return host.resolve(pillar, grains, DEFAULTS, OSMAP, accounts, role)
+
+
+def the_problem(pillar, *args, **kwargs):
+    """Resolve, and return the one problem that there must be."""
+    found = resolve(pillar, *args, **kwargs)
+    assert len(found["problems"]) == 1, found["problems"]
+    assert found["settings"] == {}
+    return found["problems"][0]
+
+
+# What a right pillar gives.
+
+
+def test_roles_come_in_the_order_of_application():
+    pillar = change(("hosts", "head.example.org", "roles"), ["submit", "controller"])
+    assert resolve(pillar)["roles"] == ["controller", "submit"]
+
+
+def test_a_glob_gives_its_roles_to_each_minion_it_matches():
+    found = resolve(PILLAR, "node2.example.org")
+    assert (found["name"], found["roles"], found["problems"]) == ("node2", ["exec"], [])
+
+
+def test_an_exact_id_wins_alone_over_a_glob():
+    pillar = change(("hosts", "node3.example.org"), {"roles": ["exec", "submit"]})
+    assert resolve(pillar, "node3.example.org")["roles"] == ["exec", "submit"]
+
+
+def test_slurm_conf_is_the_same_for_every_host():
+    files = [
+        resolve(PILLAR, f"{name}.example.org")["settings"]["slurm"]["files"]
+        for name in ("head", "node1", "node3")
+    ]
+    assert files[0] == files[1] == files[2]
+
+
+def test_the_table_gives_slurmctldhost_with_the_primary_first():
+    pillar = change(("hosts", "head.example.org", "roles"), ["controller"])
+    pillar["hosts"]["other.example.org"] = {
+        "roles": ["controller"],
+        "primary": True,
+        "address": "10.0.0.2",
+    }
+    settings = resolve(pillar)["settings"]["slurm"]["files"]["slurm.conf"]["settings"]
+    assert settings["SlurmctldHost"] == ["other(10.0.0.2)", "head"]
+    assert settings["ClusterName"] == "galaxy"
+
+
+def test_addresses_of_the_table_reach_the_node_line_name_by_name():
+    pillar = change(("hosts", "node2.example.org"), {"roles": ["exec"], "address": "10.0.0.2"})
+    lines = resolve(pillar)["settings"]["slurm"]["files"]["slurm.conf"]["nodes"]
+    assert lines == [
+        {"NodeName": "node[1-3]", "CPUs": 2, "NodeAddr": ["node1", "10.0.0.2", "node3"]}
+    ]
+
+
+def test_the_sites_spelling_of_a_parameter_replaces_the_default():
+    pillar = change(("slurm", "config"), {"returntoservice": 2})
+    settings = resolve(pillar)["settings"]["slurm"]["files"]["slurm.conf"]["settings"]
+    assert settings["returntoservice"] == 2
+    assert "ReturnToService" not in settings
+
+
+def test_spool_directory_patterns_stand_for_the_nodes_name():
+    pillar = change(("slurm", "config"), {"SlurmdSpoolDir": "/var/spool/slurmd.%n"})
+    assert (
+        resolve(pillar, "node1.example.org")["settings"]["slurm"]["spool_dir"]
+        == "/var/spool/slurmd.node1"
+    )
+
+
+def test_one_host_needs_no_munge_key():
+    pillar = {
+        "cluster": "one",
+        "hosts": {"one.example.org": {"roles": ["controller", "exec"]}},
+        "slurm": {
+            "nodes": [{"NodeName": "one"}],
+            "partitions": [{"PartitionName": "main", "Nodes": "ALL"}],
+        },
+    }
+    found = resolve(pillar, "one.example.org")
+    assert (found["problems"], found["settings"]["munge"]) == ([], {})
+
+
+def test_an_account_that_exists_with_its_ids_is_not_new():
+    accounts = {**FRESH, "slurm": {"uid": 64030, "gid": 64030}}
+    users = resolve(PILLAR, accounts=accounts)["settings"]["users"]
+    assert (users["slurm"]["new"], users["munge"]["new"]) == (False, True)
+
+
+def test_ten_thousand_nodes_are_covered_by_one_glob():
+    pillar = change(("slurm", "nodes"), [{"NodeName": "node[1-10000]"}])
+    found = resolve(pillar, "node10000.example.org")
+    assert (found["problems"], found["warnings"]) == ([], [])
+
+
+# What is wrong, one sentence each: (path, value, the minion that asks, what the sentence says).
+
+WRONG = {
+    "no table": (("hosts",), {}, "head", "hosts: no host is listed"),
+    "no row matches": (
+        ("hosts", "node*.example.org"),
+        NOTHING,
+        "node1",
+        "hosts: no row matches node1.example.org; listed are head.example.org",
+    ),
+    "two globs match": (
+        ("hosts", "*1.example.org"),
+        {"roles": ["submit"]},
+        "node1",
+        "hosts: node1.example.org matches both node*.example.org and *1.example.org",
+    ),
+    "unknown role": (
+        ("hosts", "head.example.org", "roles"),
+        ["controler", "controller"],
+        "head",
+        "hosts:head.example.org:roles: 'controler' is no role; did you mean controller?",
+    ),
+    "no roles": (
+        ("hosts", "web.example.org"),
+        {"roles": []},
+        "head",
+        "hosts:web.example.org: has no roles",
+    ),
+    "a row that is no mapping": (
+        ("hosts", "web.example.org"),
+        "exec",
+        "head",
+        "hosts:web.example.org: must be a mapping",
+    ),
+    "misspelt key of a row": (
+        ("hosts", "head.example.org", "adress"),
+        "10.0.0.1",
+        "head",
+        "hosts:head.example.org:adress: there is no such key; did you mean address?",
+    ),
+    "controller by glob": (
+        ("hosts", "head*.example.org"),
+        {"roles": ["controller"]},
+        "head",
+        "hosts:head*.example.org: a controller is named by its exact minion id",
+    ),
+    "a glob with one address": (
+        ("hosts", "node*.example.org", "address"),
+        "10.0.0.1",
+        "head",
+        "hosts:node*.example.org:address: belongs to one host",
+    ),
+    "no controller": (
+        ("hosts", "head.example.org", "roles"),
+        ["submit"],
+        "head",
+        "hosts: no host has the role controller",
+    ),
+    "several controllers and no primary": (
+        ("hosts", "two.example.org"),
+        {"roles": ["controller"]},
+        "head",
+        "hosts: head.example.org and two.example.org are controllers; say primary: true for one",
+    ),
+    "a primary that is no controller": (
+        ("hosts", "two.example.org"),
+        {"roles": ["submit"], "primary": True},
+        "head",
+        "hosts:two.example.org:primary: is said of a controller",
+    ),
+    "two hosts of one name": (
+        ("hosts", "head.example.com"),
+        {"roles": ["submit"]},
+        "head",
+        "hosts: head.example.org and head.example.com are both head to Slurm",
+    ),
+    "misspelt key at the top": (
+        ("slrum",),
+        {},
+        "head",
+        "slrum: there is no such key; did you mean slurm?",
+    ),
+    "misspelt key below": (
+        ("slurm", "partitons"),
+        [],
+        "head",
+        "slurm:partitons: there is no such key; did you mean partitions?",
+    ),
+    "text for a number": (
+        ("slurm", "wait"),
+        "soon",
+        "head",
+        "slurm:wait: must be a whole number, not text",
+    ),
+    "a boolean for a number": (
+        ("slurm", "wait"),
+        True,
+        "head",
+        "slurm:wait: must be a whole number, not true or false",
+    ),
+    "no time to wait": (("slurm", "wait"), 0, "head", "slurm:wait: must be at least 1 second"),
+    "no cluster name": (("cluster",), NOTHING, "head", "cluster: must be a name"),
+    "upper case cluster name": (("cluster",), "Galaxy", "head", "cluster: must be a name"),
+    "no key for several hosts": (
+        ("munge",),
+        NOTHING,
+        "head",
+        "munge:key: hosts of one cluster share a MUNGE key, and the pillar has none",
+    ),
+    "example key": (
+        ("munge", "key"),
+        "replace-me-with-your-own-key-0123456789abcdef",
+        "head",
+        "munge:key: is an example",
+    ),
+    "monotonous key": (("munge", "key"), "a" * 64, "head", "munge:key: is an example"),
+    "short key": (
+        ("munge", "key"),
+        "Tr0ub4dor&3-x9",
+        "head",
+        "munge:key: has 14 bytes, and munged takes 32 or more",
+    ),
+    "key that is not base64": (
+        ("munge",),
+        {"key_base64": "%%%"},
+        "head",
+        "munge:key_base64: is not base64",
+    ),
+    "two keys": (
+        ("munge", "key_source"),
+        "salt://munge.key",
+        "head",
+        "munge: key and key_source are both given",
+    ),
+    "uid out of range": (
+        ("users",),
+        {"slurm": {"uid": 0}},
+        "head",
+        "users:slurm:uid: must be from 1 to 65533, not 0",
+    ),
+    "one uid for two": (
+        ("users",),
+        {"slurm": {"uid": 903}},
+        "head",
+        "users: munge and slurm need uids of their own",
+    ),
+    "derived parameter": (
+        ("slurm", "config"),
+        {"ControlMachine": "head"},
+        "head",
+        "slurm:config:ControlMachine: comes from hosts; remove it here",
+    ),
+    "boolean that Slurm refuses": (
+        ("slurm", "config"),
+        {"JobRequeue": True},
+        "head",
+        "slurm:config:JobRequeue: takes no YES or NO",
+    ),
+    "boolean in a node line": (
+        ("slurm", "nodes", 0, "State"),
+        False,
+        "head",
+        "slurm:nodes[0]:State: takes no YES or NO",
+    ),
+    "time that YAML counted": (
+        ("slurm", "partitions", 0, "MaxTime"),
+        yaml.safe_load("6:30:00"),
+        "head",
+        "slurm:partitions[0]:MaxTime: is the whole number 23400",
+    ),
+    "mapping as a value": (
+        ("slurm", "config"),
+        {"LaunchParameters": {"a": 1}},
+        "head",
+        "slurm:config:LaunchParameters: must be one value or a list",
+    ),
+    "two lines in a value": (
+        ("slurm", "config"),
+        {"MailProg": "/bin/mail\nSlurmUser=root"},
+        "head",
+        "slurm:config:MailProg: runs over more than one line",
+    ),
+    "two spellings": (
+        ("slurm", "config"),
+        {"MaxJobCount": 1, "maxjobcount": 2},
+        "head",
+        "slurm:config:MaxJobCount: is given twice, as MaxJobCount and maxjobcount",
+    ),
+    "relative spool directory": (
+        ("slurm", "config"),
+        {"SlurmdSpoolDir": "spool"},
+        "head",
+        "slurm:config:SlurmdSpoolDir: must be an absolute path",
+    ),
+    "no nodes": (("slurm", "nodes"), [], "head", "slurm:nodes: is empty"),
+    "no partitions": (("slurm", "partitions"), [], "head", "slurm:partitions: is empty"),
+    "node without a name": (
+        ("slurm", "nodes"),
+        [{"NodeName": "node[1-3]"}, {"CPUs": 2}],
+        "head",
+        "slurm:nodes[1]: must be a mapping with NodeName as text",
+    ),
+    "node with a number for a name": (
+        ("slurm", "nodes"),
+        [{"NodeName": "node[1-3]"}, {"NodeName": 7}],
+        "head",
+        "slurm:nodes[1]: must be a mapping with NodeName as text",
+    ),
+    "hostlist with open brackets": (
+        ("slurm", "nodes", 0, "NodeName"),
+        "node[1-3",
+        "head",
+        "slurm:nodes[0]:NodeName: the brackets of 'node[1-3' do not match",
+    ),
+    "hostlist that runs backwards": (
+        ("slurm", "nodes", 0, "NodeName"),
+        "node[3-1]",
+        "head",
+        "slurm:nodes[0]:NodeName: the range 3-1 runs backwards",
+    ),
+    "node with two lines": (
+        ("slurm", "nodes"),
+        [{"NodeName": "node[1-3]"}, {"NodeName": "node2"}],
+        "head",
+        "slurm:nodes[1]: node2 has a line already",
+    ),
+    "exec host without a node line": (
+        ("slurm", "nodes", 0, "NodeName"),
+        "node[1-3]",
+        "node4",
+        "slurm:nodes: no line has node4, and the host node4.example.org has the role exec",
+    ),
+    "listed exec host without a node line": (
+        ("hosts", "gpu1.example.org"),
+        {"roles": ["exec"]},
+        "head",
+        "slurm:nodes: no line has gpu1, and the host gpu1.example.org has the role exec",
+    ),
+    "partition of an unknown node": (
+        ("slurm", "partitions", 0, "Nodes"),
+        "node[1-5]",
+        "head",
+        "slurm:partitions[0]:Nodes: node4, node5 has no line in slurm:nodes",
+    ),
+}
+
+
+@pytest.mark.parametrize(("path", "value", "name", "says"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_pillar_is_one_sentence_with_its_path(path, value, name, says):
+    assert the_problem(change(path, value), f"{name}.example.org").startswith(says)
+
+
+def test_two_primaries_are_both_named():
+    pillar = change(("hosts", "head.example.org", "primary"), True)
+    pillar["hosts"]["two.example.org"] = {"roles": ["controller"], "primary": True}
+    assert the_problem(pillar).startswith(
+        "hosts: head.example.org and two.example.org are both primary"
+    )
+
+
+def test_an_address_in_two_places_is_a_problem():
+    pillar = change(("hosts", "node2.example.org"), {"roles": ["exec"], "address": "10.0.0.2"})
+    pillar["slurm"]["nodes"][0]["nodeaddr"] = "10.0.0.[1-3]"
+    assert "node2 has an address in hosts already" in the_problem(pillar)
+
+
+@pytest.mark.parametrize("pillar", [None, {}, [], "galaxy"])
+def test_a_minion_without_the_pillar_is_told_so(pillar):
+    assert the_problem(pillar).startswith("slurm_galaxy: the pillar of head.example.org has no")
+
+
+def test_every_problem_is_named_at_once():
+    pillar = change(("slurm", "config"), {"JobRequeue": True, "ClusterName": "x"})
+    pillar["munge"]["key"] = "short"
+    pillar["slurm"]["nodes"][0]["NodeName"] = "node["
+    assert len(resolve(pillar)["problems"]) == 4
+
+
+def test_a_role_that_is_not_this_hosts_is_refused():
+    problem = the_problem(PILLAR, role="exec")
+    assert problem.startswith("slurm_galaxy.exec was applied to head.example.org")
+
+
+def test_a_host_that_calls_itself_otherwise_is_told_the_remedy():
+    assert "set name: frontend" in the_problem(PILLAR, name="frontend")
+
+
+def test_a_host_with_a_name_of_its_own_is_known_by_it():
+    pillar = change(("hosts", "head.example.org", "name"), "frontend")
+    found = resolve(pillar, name="frontend")
+    settings = found["settings"]["slurm"]["files"]["slurm.conf"]["settings"]
+    assert settings["SlurmctldHost"] == ["frontend"]
+
+
+@pytest.mark.parametrize(("kind", "command"), [("uid", "usermod -u"), ("gid", "groupmod -g")])
+def test_an_account_with_another_id_is_not_renumbered(kind, command):
+    accounts = {**FRESH, "slurm": {"uid": 64030, "gid": 64030, kind: 117}}
+    problem = the_problem(PILLAR, accounts=accounts)
+    assert problem.startswith(f"users:slurm:{kind}: is 64030, but slurm has {kind} 117")
+    assert f"{command} 64030 slurm" in problem
+
+
+def test_a_system_that_the_map_does_not_know_is_named():
+    grains = {
+        "id": "head.example.org",
+        "localhost": "head",
+        "os_family": "Suse",
+        "osfinger": "Leap-15",
+    }
+    found = host.resolve(PILLAR, grains, DEFAULTS, OSMAP, FRESH)
+    assert found["problems"] == [
+        "head.example.org runs Leap-15, for which osmap.yaml has no entry; it knows Debian"
+    ]
+
+
+def test_a_node_that_no_host_covers_is_a_warning():
+    pillar = change(("slurm", "nodes"), [{"NodeName": "node[1-3],gpu[1-9]"}])
+    found = resolve(pillar)
+    assert found["problems"] == []
+    assert found["warnings"] == [
+        "slurm:nodes: gpu1, gpu2, gpu3 and 6 more is a node of Slurm, but no exec host of the table"
+    ]
+
+
+def test_a_binary_key_is_taken_as_base64():
+    key = base64.b64encode(bytes(range(64))).decode()
+    found = resolve(change(("munge",), {"key_base64": key}))
+    assert (found["problems"], found["settings"]["munge"]) == ([], {"key_base64": key})
+
+
+@pytest.mark.parametrize("key", ["hunter2", "aaaa" * 20, 7_777_777, ["hunter2"]])
+def test_no_problem_repeats_a_secret(key):
+    problem = the_problem(change(("munge", "key"), key))
+    assert not any(secret in problem for secret in ("hunter2", "aaaa", "7777777"))
+
+
+# Hostlists.
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a", ["a"]),
+        ("a,b", ["a", "b"]),
+        ("n[1-3]", ["n1", "n2", "n3"]),
+        ("n[08-10]", ["n08", "n09", "n10"]),
+        ("n[1,3-4]-ib,m", ["n1-ib", "n3-ib", "n4-ib", "m"]),
+        ("r[1-2]n[1-2]", ["r1n1", "r1n2", "r2n1", "r2n2"]),
+    ],
+)
+def test_a_hostlist_expands_in_order(text, names):
+    assert host.expand_hostlist(text) == names
+
+
+@pytest.mark.parametrize("text", ["n[1-2", "n1]", "n[1-[2]]", "n[a-b]", "n[]", "n[3-1]", "n[1-2]]"])
+def test_a_broken_hostlist_is_refused(text):
+    with pytest.raises(ValueError, match=r"\S"):
+        host.expand_hostlist(text)
