@@ -47,7 +47,7 @@ def key_managed(
     ret: dict[str, Any] = {"name": name, "changes": {}, "result": False, "comment": ""}
     try:
         content = _key_bytes(key, key_base64, key_source)
-    except (CommandExecutionError, binascii.Error) as err:
+    except CommandExecutionError as err:
         ret["comment"] = f"The MUNGE key was not written: {err}"
         return ret
     # file.managed decodes contents that are bytes; a file of its own carries any key unchanged.
@@ -85,15 +85,20 @@ def works(name: str) -> dict[str, Any]:
 
 def _key_bytes(key, key_base64, key_source):
     """Read the key from the one place that is given."""
-    if key_source:
+    if key is not None:
+        content = key.encode()
+    elif key_base64 is not None:
+        try:
+            content = base64.b64decode(key_base64, validate=True)
+        except binascii.Error as err:
+            raise CommandExecutionError("it is not base64") from err
+    elif key_source is not None:
         cached = __salt__["cp.cache_file"](key_source)
         if not cached:
             raise CommandExecutionError(f"the master has no file {key_source}")
         content = pathlib.Path(cached).read_bytes()
-    elif key_base64:
-        content = base64.b64decode(key_base64, validate=True)
     else:
-        content = key.encode()
+        raise CommandExecutionError("none is given")
     if len(content) < MIN_KEY_BYTES:
         raise CommandExecutionError(
             f"it has {len(content)} bytes, and munged takes {MIN_KEY_BYTES} or more"

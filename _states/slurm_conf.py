@@ -47,7 +47,8 @@ def managed(name: str, files: dict[str, Any]) -> dict[str, Any]:
         )
         if written["changes"]:
             ret["changes"][path] = written["changes"]
-        comments.append(written["comment"])
+        said = written["comment"]
+        comments.append(said if path in said else f"{path}: {said}")
         if written["result"] is not True:
             ret["result"] = written["result"]
         if written["result"] is False:

@@ -42,6 +42,7 @@ SUITES = ("bookworm", "trixie", "sid")
 SUITE, TOPOLOGY, SALT = "bookworm", "default", "3008.3"
 LABEL = "slurm-galaxy.lab"
 IMAGES = "slurm-galaxy-lab"
+FORMULA = ("slurm_galaxy", "_modules", "_states", "_runners")
 COMMIT = ('CMD ["/sbin/init"]', "ENV container=docker LANG=C.UTF-8")
 CA = Path("/etc/ssl/certs/ca-certificates.crt")
 T = TypeVar("T")
@@ -449,14 +450,16 @@ SECRETS: dict[str, Callable[[], dict[str, Any]]] = {"munge": generate_munge}
 
 
 def salt_files(host: Host) -> dict[str, str]:
-    """Return Salt's configuration for a host, and the links that enable its daemons, by path."""
+    """Return a host's files by path: Salt's configuration, and links (see `tar_of`)."""
     roots: dict[str, Any] = {
         "file_roots": {"base": ["/srv/formula"]},
         "pillar_roots": {"base": ["/srv/pillar", "/srv/secrets"]},
-        # A listing follows the working tree at once, and leaves out what no minion asks for.
+        # An edit in the working tree is listed at once.
         "fileserver_list_cache_time": 0,
-        "file_ignore_regex": [r"(^|/)(\.git|\.venv|\.[a-z]+_cache|__pycache__)($|/)"],
+        "file_ignore_regex": ["(^|/)__pycache__($|/)"],
     }
+    # Links, because Salt walks a whole root for every listing, and a tree holds .git and .venv.
+    formula = {f"/srv/formula/{part}": f"-> /srv/tree/{part}" for part in FORMULA}
     # The first tries come before the master is up, and its keys are accepted at once.
     minion = {"id": host.id, "minion_id_caching": False, "retry_dns": 1, "acceptance_wait_time": 1}
     minion |= {"recon_default": 200, "recon_max": 1000, "recon_randomize": False}
@@ -467,6 +470,7 @@ def salt_files(host: Host) -> dict[str, str]:
             master = {"auto_accept": True, "worker_threads": 3, **waits, **roots}
             return {
                 "/etc/salt/master": yaml.safe_dump(master),
+                **formula,
                 f"{wants}/salt-master.service": "-> /etc/systemd/system/salt-master.service",
             }
         case "minion":
@@ -476,7 +480,7 @@ def salt_files(host: Host) -> dict[str, str]:
             }
         case "masterless":
             local = {"file_client": "local", "minion_id_caching": False, "id": host.id}
-            return {"/etc/salt/minion": yaml.safe_dump({**local, **roots})}
+            return {"/etc/salt/minion": yaml.safe_dump({**local, **roots}), **formula}
     return {}
 
 
@@ -553,7 +557,7 @@ class Applied:
         for state in self.failed:
             lines.append(f"    ✗ {state.get('__id__')} ({state.get('__sls__')})")
             lines += [f"        {text}" for text in str(state.get("comment")).splitlines()]
-        lines += [f"    ✗ {text}" for error in self.errors for text in error.splitlines()]
+        lines += ["    ✗ " + error.replace("\n", "\n        ") for error in self.errors]
         return "\n".join(lines)
 
 
@@ -667,9 +671,9 @@ class Lab:
             suite, salt = settings["suite"], settings["salt"]
             with locked(), step(f"Image: Debian {suite}, Salt {salt}", log / "image.log") as out:
                 image = salt_image(suite, salt, self.name, out)
-            with step(f"{len(missing)} hosts created", log / "create.log"):
+            with step(f"Hosts created: {len(missing)}", log / "create.log"):
                 together(lambda host: self._create(host, image, settings), missing)
-        with step(f"{len(hosts)} hosts run systemd", log / "boot.log"):
+        with step(f"Hosts booted: {len(hosts)}", log / "boot.log"):
             # The master first: a minion that finds none waits for seconds before it tries again.
             for some in ([h for h in hosts if h.kind == "master"], hosts):
                 off = [host for host in some if host in missing + stopped]
@@ -737,7 +741,7 @@ class Lab:
         argv += ["--tmpfs", "/run", "--tmpfs", "/tmp:exec,mode=1777"]  # noqa: S108
         argv += [word for folder in pip_settings()[1] for word in bind(folder, folder)]
         if host.kind in ("master", "masterless"):
-            argv += bind(TREE, "/srv/formula") + bind(self.pillar, "/srv/pillar")
+            argv += bind(TREE, "/srv/tree") + bind(self.pillar, "/srv/pillar")
             argv += bind(self.state / "secrets", "/srv/secrets")
         docker(*argv, image)
         if files := salt_files(host):
@@ -773,7 +777,8 @@ class Lab:
         run(["ip", "link", "set", self._cable(name), "up"])
         other = next((one for one in self.hosts if one.name != self.host(name).name), None)
         if other:
-            probe = f"exec 3<>/dev/udp/{other.name}/9 && ip neigh | grep -q ."
+            # Port 9 is closed, so only a host that was reached can refuse it.
+            probe = f"timeout 1 bash -c ': >/dev/tcp/{other.name}/9' 2>&1 | grep -q refused"
             wait_for(
                 f"{name} reaches {other.name}",
                 lambda: not self.exec(name, ["bash", "-c", probe], check=False).returncode,
@@ -875,9 +880,7 @@ class Lab:
 
         def all_answer() -> bool:
             nonlocal silent
-            silent = minions - {
-                id for id, ok in self.salt(sorted(minions), "test.ping").items() if ok
-            }
+            silent = minions - self.salt(sorted(minions), "test.ping").keys()
             return not silent
 
         try:
@@ -1048,6 +1051,8 @@ def main(argv: list[str]) -> int:
         return obey(parser().parse_args(argv[:cut]), argv[cut + 1 :])
     except LabError as error:
         print(f"test/lab: {error}", file=sys.stderr)
+    except BrokenPipeError:  # as in `test/lab logs head | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except KeyboardInterrupt:
         print("\ntest/lab: interrupted; the same command goes on from here", file=sys.stderr)
         return 130

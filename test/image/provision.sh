@@ -36,11 +36,13 @@ python3 -m venv /opt/salt
 # On all cores, where pip would compile on one; without it the first call of every host pays.
 /opt/salt/bin/python -m compileall -q -j 0 /opt/salt/lib || true  # some plugins are of Python 2
 ln -s /opt/salt/bin/salt* /usr/local/bin/
+salt --version  # some releases (3007.12 to 3007.14) don't name what they need to pip
 cp /lab/salt-master.service /lab/salt-minion.service /etc/systemd/system/
 
 # shellcheck disable=SC2086
 apt-get purge -y --auto-remove $build
 apt-get clean
+apt-cache gencaches
 
 systemctl disable ssh.service ssh.socket
 mkdir -p /etc/systemd/system/ssh.service.d
@@ -59,4 +61,4 @@ systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2sc
 # one: systemd would take that for a first boot and enable every unit again.
 : >/etc/machine-id
 rm -rf /usr/sbin/policy-rc.d /var/lib/dbus/machine-id /etc/ssh/ssh_host_* /etc/salt /root/.cache \
-    /var/cache/apt/* /var/lib/apt/lists/* /var/log/journal/* /tmp/* /var/tmp/*
+    /var/log/journal/* /tmp/* /var/tmp/*

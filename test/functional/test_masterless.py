@@ -1,0 +1,32 @@
+"""The whole formula on one host without a master."""
+
+from outcome import changed, failed
+
+
+def test_a_fresh_host_becomes_a_cluster_of_one(minion, first_run):
+    assert failed(first_run) == []
+    assert minion.run("srun", "hostname").stdout == "single\n"
+
+
+def test_the_second_run_changes_nothing(minion):
+    again = minion.call("state.apply", "slurm_galaxy")
+    assert failed(again) + changed(again) == []
+
+
+def test_a_test_run_after_it_is_exact(minion):
+    again = minion.call("state.apply", "slurm_galaxy", test=True)
+    assert failed(again) + changed(again) == []
+
+
+def test_a_problem_fails_alone(minion):
+    pillar = {"slurm_galaxy": {"slurm": {"config": {"JobRequeue": True}}}}
+    (only,) = minion.call("state.apply", "slurm_galaxy", pillar=pillar).values()
+    assert only["result"] is False
+    assert only["comment"].startswith("slurm:config:JobRequeue: takes no YES or NO")
+
+
+def test_an_account_with_another_uid_is_not_renumbered(minion):
+    pillar = {"slurm_galaxy": {"users": {"slurm": {"uid": 777}}}}
+    (only,) = minion.call("state.apply", "slurm_galaxy", pillar=pillar).values()
+    assert only["comment"].startswith("users:slurm:uid: is 777, but slurm has uid 64030")
+    assert minion.run("id", "-u", "slurm").stdout == "64030\n"
