@@ -303,7 +303,7 @@ _FREE = {
 # After a job's name comes this, word for word, which no newline in a name brings about by chance.
 _AFTER_JOB_NAME = re.compile(
     r"(?:\n {3}| )(?=(?:SLUID=\S+\s+)?(?:(?:Het|Pack)JobIdSet=\S+\s+)?"
-    r"UserId=[^\n=]*\(\d+\) GroupId=[^\n=]*\(\d+\)(?: MCS_label=[^\n]*?)?\s+Priority=\d+ Nice=)"
+    r"UserId=[^\n=]*\(\d+\) GroupId=[^\n=]*\(\d+\)(?: MCS_label=\S*)?\s+Priority=\d+ Nice=)"
 )
 
 # Detail lines that repeat within one record: the key that begins each, and where they are kept.
@@ -336,31 +336,30 @@ def parse_scontrol(text):
     text = _clean(text)
     if _is_json(text):
         return _parse_json(text)
-    first = re.search(rf"^({_KEY})=", text, re.MULTILINE)
-    if re.search(r"^\w+(?:\[\d+\])? += ", text, re.MULTILINE) and not first:
-        return [parse_config(text)]
-    if not first:
-        return []
-    return [_record(kind_text, first[1]) for kind_text in _chunks(text[first.start() :], first[1])]
+    first = re.search(rf"^[ \t]*({_KEY})=", text, re.MULTILINE)
+    if first:
+        return [_record(chunk, first[1]) for chunk in _chunks(text[first.start() :], first[1])]
+    return [parse_config(text)] if re.search(r"^\w+ += ", text, re.MULTILINE) else []
 
 
 def _chunks(text, kind):
     """Split the text of several records where Slurm began each."""
     chunks: list[str] = []
-    for part in re.split(rf"^(?={re.escape(kind)}=)", text, flags=re.MULTILINE)[1:]:
-        if chunks and kind == "JobId" and not _name_ended(chunks[-1]):
+    for part in re.split(rf"^[ \t]*(?={re.escape(kind)}=)", text, flags=re.MULTILINE):
+        if chunks and kind == "JobId" and _faked(part, chunks[-1]):
             chunks[-1] += part
-        else:
+        elif part.strip():
             chunks.append(part)
     return chunks
 
 
-def _name_ended(chunk):
-    """Tell whether a job's record got beyond its name, or was cut off elsewhere."""
-    if _AFTER_JOB_NAME.search(chunk):
-        return True
-    rest = chunk.partition(" JobName=")[2]
-    return not rest or "UserId=" in rest or re.search(rf"\n +{_KEY}=", rest) is not None
+def _faked(part, before):
+    """Tell whether a line that looks like a job's first is part of the job before: of its name, or
+    of its comment, command or paths."""
+    whole = _AFTER_JOB_NAME.search(part)
+    in_tail = not whole and re.search(rf"[ \n](?:{'|'.join(_JOB_TAIL)})=", part)
+    in_name = not _AFTER_JOB_NAME.search(before) and not re.search(r"\sUserId=", before)
+    return in_name or in_tail
 
 
 def _record(chunk, kind):
@@ -377,7 +376,7 @@ def _record(chunk, kind):
         if key == begin:
             target = {}
             record.setdefault(where, []).append(target)
-        elif target is not record and key not in ("CPU_IDs", "Mem", "GRES", "CoreIDs"):
+        elif target is not record and key not in ("CPU_IDs", "Mem", "GRES", "GRES_IDX", "CoreIDs"):
             target = record
         target[key] = None if value == "(null)" and key != "JobName" else value
     return record
@@ -413,7 +412,7 @@ def _without_messages(chunk, block):
         if gap and not re.search(rf"^ {{3,}}{_KEY}=", tail, re.MULTILINE) and "UserId=" not in tail:
             chunk = head
         return chunk.rstrip()
-    return re.sub(r"(?:\n(?:slurm_\w+ |scontrol: )?error:?.*|\n\s*)+\Z", "", chunk).rstrip("\n")
+    return re.sub(r"(?:\n(?:slurm_\w+(?: error)?:|scontrol: ).*|\n\s*)+\Z", "", chunk).rstrip("\n")
 
 
 def parse_nodes(text):
@@ -608,6 +607,8 @@ _FREE_COLUMNS = ("name", "comment", "command", "reason", "work_dir", "nodelist_o
 _NUMBERS = ("cores", "cpus", "job_nodes", "memory_free", "min_cpus", "nodes", "sockets", "tasks",
             "threads", "tmp_disk", "uid", "weight")  # fmt: skip
 _TIMES = ("time", "time_left", "time_limit")
+_COUNT = re.compile(r"\s*\d+(?:\.\d+)?[KMGTP]?\+?(?:-\d+[KMGTP]?)?\s*")
+_NO_TIMES = ("infinite", "UNLIMITED", "NOT_SET", "INVALID", "Partition_Limit", "N/A", "n/a", "")
 
 
 def parse_squeue(text, fields=None, separator=None):
@@ -713,11 +714,22 @@ def _parse_table(text, headers, fields, separator, headless):
 
 
 def _cell(name, text):
-    if name in _TIMES:
+    """Return a cell as a number where its column holds numbers; what was cut off stays text."""
+    if name in _TIMES and (_seconds(text) is not None or text.strip() in _NO_TIMES):
         return _seconds(text)
-    if name in _NUMBERS and re.fullmatch(r"\s*\d+(?:\.\d+)?[KMGTP]?\+?\s*", text):
+    if name in _NUMBERS and _COUNT.fullmatch(text):
         return _int(text)
     return text
+
+
+def _plausible(cells, fields):
+    """Tell whether the cells of a row can stand in these columns."""
+    for name, text in zip(fields, cells, strict=False):
+        if name in _NUMBERS and text and not _COUNT.fullmatch(text):
+            return False
+        if name in _TIMES and text not in _NO_TIMES and not re.fullmatch(r"[\d:-]+", text):
+            return False
+    return True
 
 
 def _rows(text, headers, fields, separator, headless):
@@ -734,14 +746,26 @@ def _rows(text, headers, fields, separator, headless):
         titles = header.split(separator) if separator else header.split()
         fields = _names(titles, headers)
     lines = _without_noise(lines, header)
+    if header is None and not headless and lines:
+        fields, separator = _guessed(lines, fields)
     if separator:
         cells = _separated(lines, fields, separator)
     elif header is not None:
-        cells = _aligned(lines, header)
+        cells = _aligned(lines, header, fields)
     else:
         cells = (line.split(None, len(fields) - 1) for line in lines if line.strip())
     for row in cells:
         yield dict(itertools.zip_longest(fields, row, fillvalue=""))
+
+
+def _guessed(lines, fields):
+    """Return the columns of rows without any header: the default ones if they fit, or numbers."""
+    rows = [line for line in lines if line.strip()]
+    if all(len(row.split()) >= len(fields) - 1 and _plausible(row.split(), fields) for row in rows):
+        return fields, None
+    separator = next((sign for sign in "\x1f|;\t," if all(sign in row for row in rows)), None)
+    most = max(len(row.split(separator)) for row in rows)
+    return [f"column_{index + 1}" for index in range(most)], separator
 
 
 def _is_header(line, headers):
@@ -777,9 +801,13 @@ def _separator(header, headers):
 
 
 def _without_noise(lines, header):
-    """Drop empty lines at the end, repeated headers, and what the commands say of themselves."""
-    message = re.compile(r"(?:sinfo|squeue): (?:error|warning|fatal)|slurm_\w+ error")
-    kept = [line for line in lines if line != header and not message.match(line)]
+    """Drop empty lines at the end and what is no row: headers again, dates, messages, prompts."""
+    noise = re.compile(
+        r"(?:sinfo|squeue): (?:error|warning|fatal)|slurm_\w+(?: error)?: "
+        r"|[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d \d{4}$"
+        r"|(?:\[?\S+@[^$#>%]*)?[$#>%] *(?:sinfo|squeue)\b"
+    )
+    kept = [line for line in lines if line != header and not noise.match(line)]
     while kept and not kept[-1].strip():
         kept.pop()
     return kept
@@ -802,55 +830,60 @@ def _separated(lines, fields, separator):
         yield "\n".join(pending).split(separator)
 
 
-def _aligned(lines, header):
+def _aligned(lines, header, fields):
     """
     Yield rows of aligned columns.
 
     Slurm pads by bytes and counts a newline as one, so rows are read as bytes, and a row that ends
     before its last column begins goes on with the next line. A column ends where every row is
-    blank between two titles.
+    blank between two titles; a cell that is longer than its column pushes the others to the right.
+    Tables that lost blanks on their way are read word by word.
     """
-    raw = [_bytes(line.rstrip()) for line in lines]
     spans = [match.span() for match in re.finditer(rb"\S+", _bytes(header))]
-    rows = _whole(raw, spans)
+    rows = _whole([_bytes(line) for line in lines], spans, len(_bytes(header)))
     ordinary = [row for row in rows if len(row.split()) == len(spans)]
     cuts = [_cut(ordinary or rows, *pair) for pair in itertools.pairwise(spans)]
     for row in rows:
-        edges = list(zip([0, *cuts], [*cuts, len(row)], strict=True))
-        fits = all(row[cut : cut + 1] in (b" ", b"") for cut in cuts)
-        words = row.split()
-        if fits:
-            cells = [row[start:end].strip(b" ") for start, end in edges]
-        elif len(words) >= len(spans):
-            cells = _overflown(row, words, len(spans))
-        else:
-            cells = words
-        yield [cell.decode("utf-8", "replace") for cell in cells]
+        readings = [
+            [cell.decode("utf-8", "replace") for cell in cells]
+            for cells in (_by_place(row, cuts), row.split(None, len(spans) - 1))
+        ]
+        yield next((cells for cells in readings if _plausible(cells, fields)), readings[0])
 
 
-def _overflown(row, words, count):
-    """Return the cells of a row that a long cell pushed to the right: the last takes the rest."""
-    if len(words) == count:
-        return words
-    return row.split(None, count - 1)
+def _by_place(row, cuts):
+    """Cut a row where its columns end."""
+    cells = []
+    start = shift = 0
+    for cut in cuts:
+        end = max(start, cut + shift)
+        while row[end : end + 1].strip(b" "):
+            end += 1
+        cells.append(row[start:end].strip(b" "))
+        start, shift = end, end - cut
+    return [*cells, row[start:].strip(b" ")]
 
 
-def _whole(raw, spans):
-    """Join the lines of rows that hold newlines."""
-    if len(spans) < 2:
-        return [row for row in raw if row]
+def _whole(lines, spans, width):
+    """Join the lines of rows that hold newlines; return the rows without blanks at their end."""
+    # A last column that is padded has the width of its header, in all rows that are whole.
+    padded = width > spans[-1][1] and sum(len(line) >= width for line in lines) * 2 > len(lines)
     rows: list[bytes] = []
-    open_row = False
-    for line in raw:
-        if open_row:
+    unfinished = False
+    for line in lines:
+        if unfinished:
             rows[-1] += b"\n" + line
-        elif line:
+        elif line.strip():
             rows.append(line)
         else:
             continue
-        # Captures lose the blanks at the end of a line: such a row is as many words as titles.
-        open_row = len(rows[-1]) < spans[-2][1] and len(rows[-1].split()) < len(spans) - 1
-    return rows
+        if padded:
+            unfinished = len(rows[-1]) < width
+        elif len(spans) > 1:
+            # Captures lose the blanks at the end of a line: such a row has a word for each title.
+            words = rows[-1].split()
+            unfinished = len(rows[-1]) < spans[-2][1] and len(words) < len(spans) - 1
+    return [row.rstrip() for row in rows]
 
 
 def _cut(rows, left, right):
@@ -1641,9 +1674,9 @@ def hostlist_fold(names, sort=False):
         order = {text: _natural(text) for text, _ in set(ends)}
         ends = sorted(set(ends), key=lambda end: (order[end[0]], int(end[1] or 0), len(end[1])))
     items: list[tuple] = []
-    for text, group in itertools.groupby(ends, key=lambda end: end[0]):
+    for (text, numbered), group in itertools.groupby(ends, lambda end: (end[0], end[1] != "")):
         numbers = [number for _, number in group]
-        if not numbers[0]:
+        if not numbered:
             items += [(text,)] * len(numbers)
             continue
         inner = [(part,) if index % 2 else part for index, part in enumerate(_parts(text))]
