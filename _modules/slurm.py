@@ -278,7 +278,8 @@ _KEY = r"[A-Z][A-Za-z0-9_]*(?:[:/][A-Z][A-Za-z]*)*"
 _JOB_TAIL = (
     "Command", "SubmitLine", "WorkDir", "BatchScript", "AdminComment", "SystemComment", "Comment",
     "Extra", "StdErr", "StdIn", "StdOut", "SegmentSize", "Switches", "BurstBuffer",
-    "BurstBufferState", "Power", "GresEnforceBind", "KillOInInvalidDependent", "SpreadJob",
+    "BurstBufferState", "Power", "GresEnforceBind", "KillOInInvalidDependent",
+    "KillOnInvalidDependent", "SpreadJob",
     "OOMKillStep", "CpusPerTres", "MemPerTres", "TresBind", "TresFreq", "TresPerJob",
     "TresPerNode", "TresPerSocket", "TresPerTask", "MailUser", "NtasksPerTRES", "ContainerType",
     "Container", "SELinuxContext", "ResvPorts", "Block_ID", "CnloadImage", "MloaderImage",
@@ -363,16 +364,14 @@ def _faked(part, before):
 
 
 def _record(chunk, kind):
-    """Read one record; of a key that is there twice, a name faked the first: the last is true."""
+    """Read one record."""
     # In one-line output a job's name can hold what looks like the next line of a block.
     second = "Priority" if kind == "JobId" else _KEY
     block = re.search(rf"\n {{3,}}{second}=", chunk) is not None
-    chunk = _without_messages(chunk, block)
-    free = _FREE.get(kind, {})
     begin, where = _DETAILS.get(kind, (None, None))
     record: dict = {}
     target = record
-    for key, value in _pairs(chunk, free, block):
+    for key, value in _pairs(_without_messages(chunk, block), _FREE.get(kind, {}), block):
         if key == begin:
             target = {}
             record.setdefault(where, []).append(target)
@@ -384,25 +383,28 @@ def _record(chunk, kind):
 
 def _pairs(chunk, free, block):
     """Yield the keys and values of one record, in their order."""
-    boundary = re.compile(rf"(?:^|(?<=[ \n]))({_KEY})=")
-    match = boundary.match(chunk)
-    while match:
+    seen = set()
+    place = len(chunk) - len(chunk.lstrip())
+    while match := re.compile(rf"({_KEY})=").match(chunk, place):
         key, start = match[1], match.end()
+        seen.add(key)
         if key == "JobName":
-            end = _AFTER_JOB_NAME.search(chunk, start)
-            ends = r"\n {3}(?! )| (?=UserId=)"
+            # Where the record is cut off behind the name, its line is the name.
+            after = _AFTER_JOB_NAME.search(chunk, start) or re.compile(r"\n {3}(?! )|\Z").search(
+                chunk, start
+            )
+        elif key not in free:
+            after = re.compile(rf"\s+(?={_KEY}=)|\s*\Z").search(chunk, start)
         else:
-            end = None
-            if key not in free:
-                ends = rf"\s+(?={_KEY}=)"
-            elif block:
-                ends = rf"\n {{3,}}(?={_KEY}=)"
-            else:
-                ends = rf" (?=(?:{'|'.join(name for name in free[key] if name != key)})=)"
-        end = end or re.compile(rf"{ends}|\s*\Z").search(chunk, start)
-        value = chunk[start : end.start() if end else None]
+            # Slurm prints a key once: another one of the same name is text, such as the job's name
+            # in SubmitLine.
+            known = _KEY if block else "|".join(free[key])
+            gap = r"\n {3,}" if block else " "
+            ends = re.compile(rf"{gap}(?=({known})=)").finditer(chunk, start)
+            after = next((end for end in ends if end[1] not in seen), None)
+        end, place = after.span() if after else (len(chunk), len(chunk))
+        value = chunk[start:end]
         yield key, value if key == "JobName" else value.rstrip().replace("\n" + " " * 10, "\n")
-        match = boundary.match(chunk, end.end()) if end else None
 
 
 def _without_messages(chunk, block):
@@ -1243,7 +1245,7 @@ def resume(names, timeout=30):
         Bound of the command in seconds.
 
     Returns True. Raises CommandExecutionError with Slurm's words; a node that is in service already
-    is refused by Slurm ("Invalid node state specified").
+    is refused by Slurm ("Invalid node state specified"; "transition" in 26.05).
 
     Source: scontrol.1, UPDATE NODE.
     """
