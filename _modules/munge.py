@@ -42,8 +42,9 @@ def _run(argv, stdin, timeout):
             rstrip=False,
         )
     except (CommandExecutionError, OSError) as exc:
-        raise CommandExecutionError(f"{argv[0]} cannot be run on this host: {exc}") from exc
-    if result["retcode"] and "timed out after" in result["stdout"]:
+        reason = str(exc).rpartition("reason: ")[2]
+        raise CommandExecutionError(f"{argv[0]} cannot be run on this host: {reason}") from exc
+    if result["retcode"] and "timed out after" in result["stdout"].lower():
         raise CommandExecutionError(f"{argv[0]} got no answer from munged within {timeout} s")
     return result
 

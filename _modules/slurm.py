@@ -18,6 +18,7 @@ them (ISO, the host's own time zone).
 
 import itertools
 import json
+import os
 import pwd
 import re
 import secrets
@@ -27,21 +28,10 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 __salt__: dict
 
-# What an administrator exports for interactive use changes what commands print: False unsets it.
-_ENV = {
-    "LC_ALL": "C.UTF-8",
-    "SLURM_TIME_FORMAT": "standard",
-    **dict.fromkeys(
-        (
-            "SCONTROL_ALL", "SCONTROL_FUTURE", "SINFO_ALL", "SINFO_FORMAT", "SINFO_PARTITION",
-            "SINFO_SORT", "SLURM_BITSTR_LEN", "SLURM_CLUSTERS", "SQUEUE_ACCOUNT", "SQUEUE_ALL",
-            "SQUEUE_ARRAY", "SQUEUE_ARRAY_UNIQUE", "SQUEUE_FORMAT", "SQUEUE_FORMAT2",
-            "SQUEUE_LICENSES", "SQUEUE_NAMES", "SQUEUE_PARTITION", "SQUEUE_PRIORITY", "SQUEUE_QOS",
-            "SQUEUE_SORT", "SQUEUE_STATES", "SQUEUE_USERS", "SACCT_FORMAT",
-        ),
-        False,
-    ),
-}  # fmt: skip
+# What an administrator exports for interactive use would change what the commands print.
+_INTERACTIVE = re.compile(
+    r"SACCT_|SCONTROL_|SINFO_|SQUEUE_|SLURM_(BITSTR_LEN|CLUSTERS|TIME_FORMAT)$"
+)
 
 # Job states from which a job does not come back by itself (squeue.1, JOB STATE CODES).
 _TERMINAL = {
@@ -85,25 +75,29 @@ _NOTHING = {"", "(null)", "N/A", "n/a", "None", "Unknown", "NONE"}
 def _run(argv, timeout, **kwargs):
     """Run a Slurm program within a bound; return cmd.run_all's mapping."""
     argv = [str(part) for part in argv]
-    kwargs.setdefault("cwd", "/")
+    if "runas" not in kwargs:
+        kept = {name: value for name, value in os.environ.items() if not _INTERACTIVE.match(name)}
+        kwargs.update(env={**kept, "LC_ALL": "C.UTF-8"}, clean_env=True)
     try:
         result = __salt__["cmd.run_all"](
             argv,
+            **{"cwd": "/", **kwargs},
             python_shell=False,
-            env=_ENV,
             timeout=timeout,
             ignore_retcode=True,
-            output_encoding="utf-8",
+            output_encoding="latin-1",  # any byte; UTF-8 would log an error for each that is none
             output_loglevel="quiet",
             rstrip=False,
-            **kwargs,
         )
     except (CommandExecutionError, OSError) as exc:
-        raise CommandExecutionError(f"{argv[0]} cannot be run on this host: {exc}") from exc
-    if result["retcode"] and "timed out after" in result["stdout"]:
+        reason = str(exc).rpartition("reason: ")[2]
+        raise CommandExecutionError(f"{argv[0]} cannot be run on this host: {reason}") from exc
+    if result["retcode"] and "timed out after" in result["stdout"].lower():
         raise CommandExecutionError(
             f"{argv[0]} got no answer within {timeout} s: is slurmctld running and reachable?"
         )
+    for stream in ("stdout", "stderr"):
+        result[stream] = result[stream].encode("latin-1", "replace").decode("utf-8", "replace")
     return result
 
 
@@ -272,6 +266,9 @@ def parse_node_state(text):
 
 _KEY = r"[A-Z][A-Za-z0-9_]*(?:[:/][A-Z][A-Za-z]*)*"
 
+_PAIR = re.compile(f"({_KEY})=")
+_GAP = re.compile(rf"\s+(?={_KEY}=)")
+
 # Keys whose values anyone may choose, by kind of record. In a block such a value ends where the
 # next line begins with a key; in one line, only before one of the keys that Slurm may print next
 # (src/api and src/scontrol/info_*.c from 17.11 to 26.05).
@@ -385,7 +382,7 @@ def _pairs(chunk, free, block):
     """Yield the keys and values of one record, in their order."""
     seen = set()
     place = len(chunk) - len(chunk.lstrip())
-    while match := re.compile(rf"({_KEY})=").match(chunk, place):
+    while match := _PAIR.match(chunk, place):
         key, start = match[1], match.end()
         seen.add(key)
         if key == "JobName":
@@ -394,13 +391,13 @@ def _pairs(chunk, free, block):
                 chunk, start
             )
         elif key not in free:
-            after = re.compile(rf"\s+(?={_KEY}=)|\s*\Z").search(chunk, start)
+            after = _GAP.search(chunk, start)
         else:
             # Slurm prints a key once: another one of the same name is text, such as the job's name
             # in SubmitLine.
             known = _KEY if block else "|".join(free[key])
             gap = r"\n {3,}" if block else " "
-            ends = re.compile(rf"{gap}(?=({known})=)").finditer(chunk, start)
+            ends = re.compile(f"{gap}(?=({known})=)").finditer(chunk, start)
             after = next((end for end in ends if end[1] not in seen), None)
         end, place = after.span() if after else (len(chunk), len(chunk))
         value = chunk[start:end]

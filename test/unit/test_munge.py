@@ -139,7 +139,7 @@ def test_a_munged_that_is_down_is_an_error_in_its_words(munged, function):
 
 
 def test_a_munged_that_hangs_is_bounded(munged):
-    munged.answers["munge"] = (1, "['munge'] timed out after 2 seconds", "")
+    munged.answers["munge"] = (1, "['munge'] : Timed out after 2 seconds", "")
     with pytest.raises(CommandExecutionError, match="within 2 s"):
         munge.encode(timeout=2)
 

@@ -587,6 +587,11 @@ def test_a_hundred_thousand_names_take_less_than_a_second_each_way():
 # --- commands -------------------------------------------------------------------------------------
 
 
+def as_bytes(text):
+    """Return text as cmd.run_all gives it with output_encoding latin-1."""
+    return text.encode("utf-8").decode("latin-1")
+
+
 @pytest.fixture
 def slurm_says(monkeypatch):
     """Put a stand-in under cmd.run_all: answers in turn, and what was asked."""
@@ -601,7 +606,7 @@ def slurm_says(monkeypatch):
         if isinstance(answer, Exception):
             raise answer
         code, out, err = answer if isinstance(answer, tuple) else (0, answer, "")
-        return {"retcode": code, "stdout": out, "stderr": err, "pid": 1}
+        return {"retcode": code, "stdout": as_bytes(out), "stderr": as_bytes(err), "pid": 1}
 
     monkeypatch.setattr(slurm, "__salt__", {"cmd.run_all": run_all}, raising=False)
     monkeypatch.setattr(slurm.time, "sleep", lambda seconds: None)
@@ -646,14 +651,16 @@ def test_a_controller_that_does_not_answer_is_an_error_in_slurms_words(slurm_say
 
 
 def test_no_answer_at_all_is_bounded(slurm_says):
-    slurm_says.answers.append((1, "['scontrol'] timed out after 3 seconds", ""))
+    slurm_says.answers.append((1, "['scontrol'] : Timed out after 3 seconds", ""))
     with pytest.raises(CommandExecutionError, match="no answer within 3 s"):
         slurm.nodes(timeout=3)
 
 
 def test_a_host_without_slurm_says_so(slurm_says):
-    slurm_says.answers.append(CommandExecutionError("No such file or directory"))
-    with pytest.raises(CommandExecutionError, match="sinfo cannot be run on this host"):
+    slurm_says.answers.append(CommandExecutionError("Unable …, reason: [Errno 2] No such file"))
+    with pytest.raises(
+        CommandExecutionError, match=r"^sinfo cannot be run on this host: \[Errno 2"
+    ):
         slurm.sinfo()
 
 
@@ -663,11 +670,30 @@ def test_an_unknown_node_is_named_without_the_others_records(slurm_says):
         slurm.nodes("n1,n9")
 
 
-def test_the_environment_cannot_change_what_is_asked(slurm_says):
+def test_the_environment_cannot_change_what_is_asked(slurm_says, monkeypatch):
+    monkeypatch.setenv("SQUEUE_STATES", "all")
+    monkeypatch.setenv("SLURM_CLUSTERS", "other")
+    monkeypatch.setenv("SLURM_CONF", "/srv/slurm.conf")
     slurm_says.answers.append(table([]))
     slurm.squeue()
-    assert slurm_says.calls[0].env["SQUEUE_STATES"] is False
-    assert slurm_says.calls[0].env["SLURM_CLUSTERS"] is False
+    (call,) = slurm_says.calls
+    assert call.clean_env is True and call.env["SLURM_CONF"] == "/srv/slurm.conf"
+    assert not {"SQUEUE_STATES", "SLURM_CLUSTERS"} & set(call.env)
+
+
+def test_a_jobs_environment_is_its_users_own(slurm_says):
+    slurm_says.answers.append("5\n")
+    slurm.sbatch("#!/bin/sh\n", runas="galaxy")
+    assert not hasattr(slurm_says.calls[0], "env")
+
+
+def test_bytes_that_are_no_utf8_are_replaced(slurm_says, monkeypatch):
+    monkeypatch.setitem(
+        slurm.__salt__,
+        "cmd.run_all",
+        lambda argv, **kwargs: {"retcode": 0, "stdout": "A = gr\xc3\xbc\xff\n", "stderr": ""},
+    )
+    assert slurm.config() == {"A": "grü\ufffd"}
 
 
 def test_sinfo_merges_the_states_of_a_partition(slurm_says):
@@ -688,7 +714,7 @@ def test_sinfo_merges_the_states_of_a_partition(slurm_says):
     assert found["empty"]["states"] == {} and found["empty"]["time_limit"] is None
 
 
-@given(names=st.lists(st.text(), min_size=1, max_size=3))
+@given(names=st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=3))
 def test_squeue_keeps_any_name_whole(names):
     rows = []
     for number, name in enumerate(names):
@@ -698,7 +724,11 @@ def test_squeue_keeps_any_name_whole(names):
         rows.append(row.values())
     answer = table(rows)
     slurm.__salt__ = {
-        "cmd.run_all": lambda argv, **kw: {"retcode": 0, "stdout": answer(argv), "stderr": ""}
+        "cmd.run_all": lambda argv, **kw: {
+            "retcode": 0,
+            "stdout": as_bytes(answer(argv)),
+            "stderr": "",
+        }
     }
     try:
         found = slurm.squeue()
