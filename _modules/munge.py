@@ -44,7 +44,7 @@ def _run(argv, stdin, timeout):
     except (CommandExecutionError, OSError) as exc:
         reason = str(exc).rpartition("reason: ")[2]
         raise CommandExecutionError(f"{argv[0]} cannot be run on this host: {reason}") from exc
-    if result["retcode"] and "timed out after" in result["stdout"].lower():
+    if result["retcode"] and result["stdout"].endswith(f"Timed out after {timeout} seconds"):
         raise CommandExecutionError(f"{argv[0]} got no answer from munged within {timeout} s")
     return result
 

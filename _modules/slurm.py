@@ -92,7 +92,7 @@ def _run(argv, timeout, **kwargs):
     except (CommandExecutionError, OSError) as exc:
         reason = str(exc).rpartition("reason: ")[2]
         raise CommandExecutionError(f"{argv[0]} cannot be run on this host: {reason}") from exc
-    if result["retcode"] and "timed out after" in result["stdout"].lower():
+    if result["retcode"] and result["stdout"].endswith(f"Timed out after {timeout} seconds"):
         raise CommandExecutionError(
             f"{argv[0]} got no answer within {timeout} s: is slurmctld running and reachable?"
         )
@@ -603,7 +603,7 @@ _SINFO_DEFAULT = ("partition", "avail", "time_limit", "nodes", "state", "nodelis
 # Columns that may hold the separator itself.
 _FREE_COLUMNS = ("name", "comment", "command", "reason", "work_dir", "nodelist_or_reason",
                  "features")  # fmt: skip
-_NUMBERS = ("cores", "cpus", "job_nodes", "memory_free", "min_cpus", "nodes", "sockets", "tasks",
+_NUMBERS = ("cores", "cpus", "memory_free", "min_cpus", "nodes", "sockets", "tasks",
             "threads", "tmp_disk", "uid", "weight")  # fmt: skip
 _TIMES = ("time", "time_left", "time_limit")
 _COUNT = re.compile(r"\s*\d+(?:\.\d+)?[KMGTP]?\+?(?:-\d+[KMGTP]?)?\s*")
@@ -639,6 +639,9 @@ def parse_squeue(text, fields=None, separator=None):
 
     Source: squeue.1, --format.
     """
+    text = _clean(text)
+    if _is_json(text):
+        return _parse_json(text)
     rows = _parse_table(text, _SQUEUE_HEADERS, fields or _SQUEUE_DEFAULT, separator, bool(fields))
     for row in rows:
         if "nodelist_or_reason" in row:
@@ -646,7 +649,7 @@ def parse_squeue(text, fields=None, separator=None):
             reason = re.fullmatch(r"\((.*?)\)?", cell, re.DOTALL)
             row["nodelist"] = "" if reason else cell
             row["reason"] = reason[1] if reason else None
-        if isinstance(row.get("state"), str):
+        if "state" in row:
             row["state"] = _job_state(row["state"])
     return rows
 
@@ -676,13 +679,16 @@ def parse_sinfo(text, fields=None, separator=None):
 
     Source: sinfo.1, --format.
     """
+    text = _clean(text)
+    if _is_json(text):
+        return _parse_json(text)
     rows = _parse_table(text, _SINFO_HEADERS, fields or _SINFO_DEFAULT, separator, bool(fields))
     for row in rows:
-        if isinstance(row.get("partition"), str):
+        if "partition" in row:
             name = row["partition"]
             row["partition"] = _value(name.rstrip("*"))
             row["default"] = name.endswith("*")
-        if isinstance(row.get("state"), str):
+        if "state" in row:
             known = _value(row["state"])
             row.update(parse_node_state(known) if known else {"state": None, "flags": []})
         if "sct" in row:
@@ -691,18 +697,15 @@ def parse_sinfo(text, fields=None, separator=None):
         for name in ("cpus", "nodes"):
             if f"{name}_aiot" in row:
                 row[name] = _quadruple(row.pop(f"{name}_aiot"), _COUNTS)
-        if isinstance(row.get("memory"), str):
+        if "memory" in row:
             row["memory"] = _int(row["memory"])
-        if "reason" in row and isinstance(row["reason"], str) and not _value(row["reason"].strip()):
+        if row.get("reason") == "none" or not _value(row.get("reason", "-")):
             row["reason"] = None
     return rows
 
 
 def _parse_table(text, headers, fields, separator, headless):
     """Read a table of sinfo or squeue, of one cluster or of several in turn."""
-    text = _clean(text)
-    if _is_json(text):
-        return _parse_json(text)
     rows = []
     parts = re.split(r"^CLUSTER: *(\S+)[ \t]*\n?", text, flags=re.MULTILINE)
     for cluster, part in zip([None, *parts[1::2]], parts[::2], strict=True):
@@ -716,7 +719,7 @@ def _cell(name, text):
     """Return a cell as a number where its column holds numbers; what was cut off stays text."""
     if name in _TIMES and (_seconds(text) is not None or text.strip() in _NO_TIMES):
         return _seconds(text)
-    if name in _NUMBERS and _COUNT.fullmatch(text):
+    if name in _NUMBERS and _COUNT.fullmatch(text) and "-" not in text:
         return _int(text)
     return text
 

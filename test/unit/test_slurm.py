@@ -246,6 +246,15 @@ def test_squeue_with_separators_that_names_hold_as_well(captured):
     assert len(rows) == len(slurm.parse_squeue(captured("jobs.squeue")))
 
 
+def test_reasons_in_tables_are_read_with_their_newlines(captured):
+    reasons = {row["nodelist"]: row["reason"] for row in
+               slurm.parse_sinfo(captured("drained.sinfo-nodes-long"))}  # fmt: skip
+    assert reasons["ghost1"] == "no\nsuch host" and reasons["n3"] is None
+    rows = slurm.parse_sinfo(captured("drained.sinfo-reasons"))
+    assert [row["nodelist"] for row in rows if row["reason"] == "no\nsuch host"] == ["ghost1"]
+    assert {row["reason_user"] for row in rows} == {"root", "slurm"}
+
+
 def test_cluster_lines_are_kept_with_their_rows(captured):
     assert {row["cluster"] for row in slurm.parse_squeue(captured("jobs.squeue-clusters"))} == {
         "capture"
