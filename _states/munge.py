@@ -76,7 +76,7 @@ def works(name: str) -> dict[str, Any]:
     ret: dict[str, Any] = {"name": name, "changes": {}, "result": True, "comment": ""}
     try:
         credential = __salt__["munge.check"]()
-        ret["comment"] = f"unmunge says: {credential['STATUS']}"
+        ret["comment"] = f"unmunge says: {credential['status']}"
     except CommandExecutionError as err:
         ret["result"] = None if __opts__["test"] else False
         ret["comment"] = f"MUNGE does not work on this host: {err}"

@@ -22,7 +22,7 @@ Bring Slurm's daemons to what is on disk, and wait until they answer.
 import time
 from typing import Any
 
-from salt.exceptions import CommandExecutionError
+from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 __opts__: dict[str, Any]
 __salt__: dict[str, Any]
@@ -30,7 +30,7 @@ __salt__: dict[str, Any]
 POLL = 0.5  # seconds
 # sinfo(1), NODE STATE CODES: what a node may be doing when it is of use.
 WORKING = frozenset({"IDLE", "MIXED", "ALLOCATED", "COMPLETING", "PLANNED", "RESERVED"})
-LOST = frozenset({"NOT_RESPONDING", "INVALID_REG", "POWERED_DOWN", "POWERING_DOWN"})
+LOST = frozenset({"NOT_RESPONDING", "INVALID_REG", "POWERED_DOWN", "POWERING_DOWN", "DRAIN"})
 SLURM_USER = "slurm"  # who sets a reason when slurmctld itself gives a node up
 
 
@@ -101,7 +101,7 @@ def controller_up(name: str, wait: int = 300) -> dict[str, Any]:
     """
 
     def answers() -> tuple[bool, str]:
-        up = __salt__["slurm.ping"]()
+        up = {each["host"]: each["up"] for each in __salt__["slurm.ping"]()["controllers"]}
         if name not in up:
             raise CommandExecutionError(f"Slurm knows no controller {name}, but {', '.join(up)}")
         return up[name], f"slurmctld on {name} {'answers' if up[name] else 'does not answer'}"
@@ -109,7 +109,12 @@ def controller_up(name: str, wait: int = 300) -> dict[str, Any]:
     return _await(name, wait, answers, f"see on {name}: journalctl -u slurmctld")
 
 
-def nodes_ready(name: str, nodes: list[str], wait: int = 300) -> dict[str, Any]:
+def nodes_ready(
+    name: str,
+    nodes: str | list[str] | None = None,
+    states: list[str] | None = None,
+    wait: int = 300,
+) -> dict[str, Any]:
     """
     Wait until nodes are registered with the controller, and respond.
 
@@ -117,28 +122,74 @@ def nodes_ready(name: str, nodes: list[str], wait: int = 300) -> dict[str, Any]:
         A sentence that says so; it has no other meaning.
 
     nodes
-        The nodes' names in Slurm.
+        The nodes: a hostlist, or a list of names; default: all that Slurm knows.
+
+    states
+        The base states that count as ready; default: those in which a node runs jobs, or would.
 
     wait
         Seconds to wait at most.
 
-    A node that is drained, or down by an administrator's word, is ready enough, with a warning.
-    Source: sinfo(1), NODE STATE CODES.
+    A node that is drained, or down by an administrator's word, is ready enough, with a warning,
+    unless ``states`` says what counts. Source: sinfo(1), NODE STATE CODES.
     """
     warnings: list[str] = []
 
     def ready() -> tuple[bool, str]:
-        warnings.clear()
-        found = [__salt__["slurm.node"](node) for node in nodes]
-        warnings.extend(_say(node) for node in found if _is_set_aside(node))
-        return (
-            all(_is_working(node) or _is_set_aside(node) for node in found),
-            "; ".join(map(_say, found)),
-        )
+        found = __salt__["slurm.nodes"](nodes)
+        aside = [] if states else [node for node in found if _is_set_aside(node)]
+        warnings[:] = map(_say, aside)
+        late = [n for n in found if n not in aside and not _is_ready(n, states or WORKING)]
+        if late:
+            return False, f"{len(late)} of {len(found)} nodes: {_some(map(_say, late))}"
+        return True, f"ready: {_some(node['name'] for node in found)}"
 
     ret = _await(name, wait, ready, "see on the node: journalctl -u slurmd")
     if warnings:
         ret["warnings"] = warnings
+    return ret
+
+
+def job_completes(
+    name: str,
+    runas: str,
+    node: str | None = None,
+    partition: str | None = None,
+    command: str = "true",
+    wait: int = 120,
+) -> dict[str, Any]:
+    """
+    Prove that jobs run: submit one, wait for its end, and judge it by its exit code.
+
+    name
+        A sentence that says so; it has no other meaning.
+
+    runas
+        The ordinary user whose job it is.
+
+    node, partition
+        Where it runs; default: wherever Slurm puts it.
+
+    command
+        The shell command whose exit code counts. It runs on the node, and its output is not kept.
+
+    wait
+        Seconds to wait at most; a job that has not ended by then is cancelled.
+
+    Nothing is submitted under ``test=True``, and no changes are reported. Source: sbatch(1).
+    """
+    ret: dict[str, Any] = {"name": name, "changes": {}, "result": None, "comment": ""}
+    where = f" on node {node}" if node else f" in partition {partition}" if partition else ""
+    if __opts__["test"]:
+        ret["comment"] = f"A job of {runas}{where} would be submitted and waited for"
+        return ret
+    try:
+        job = __salt__["slurm.test_job"](
+            node=node, partition=partition, command=command, runas=runas, timeout=wait
+        )
+        ret["result"], ret["comment"] = job["ok"], job["comment"]
+    except (CommandExecutionError, SaltInvocationError) as err:
+        ret["result"], ret["comment"] = False, str(err)
     return ret
 
 
@@ -165,21 +216,28 @@ def _await(name, wait, question, advice):
     return ret
 
 
-def _is_working(node):
-    """Tell a node that runs jobs, or would."""
-    return node["state"] in WORKING and not (LOST | {"DRAIN"}) & set(node["flags"])
+def _is_ready(node, states):
+    """Tell a node that is in one of these states, registered and in touch."""
+    return node["state"] in states and not LOST & set(node["flags"])
 
 
 def _is_set_aside(node):
     """Tell a node that somebody has taken out of service from one that Slurm has given up."""
     if "NOT_RESPONDING" in node["flags"]:
         return False
-    by_hand = node["user"] not in ("", SLURM_USER)
+    by_hand = node["reason_user"] not in (None, SLURM_USER)
     return "DRAIN" in node["flags"] or (node["state"] == "DOWN" and by_hand)
 
 
 def _say(node):
     """Say a node's state in words."""
     state = "+".join([node["state"], *node["flags"]])
-    reason = f" ({node['reason']}, set by {node['user']})" if node["reason"] else ""
+    reason = f" ({node['reason']}, set by {node['reason_user']})" if node["reason"] else ""
     return f"{node['name']} is {state}{reason}"
+
+
+def _some(items, limit=5):
+    """List the first few and count the others."""
+    items = list(items)
+    rest = len(items) - limit
+    return "; ".join(items[:limit]) + (f" and {rest} more" if rest > 0 else "")

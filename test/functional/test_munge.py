@@ -67,7 +67,7 @@ def test_key_managed_refuses_a_bad_key_and_writes_nothing(minion, given, says, t
 
 
 def test_works_says_what_unmunge_says(minion):
-    assert minion.call("munge.check")["STATUS"] == "Success (0)"
+    assert minion.call("munge.check")["status"] == "Success"
     report = minion.state("munge.works", "MUNGE works")
     assert (report["result"], report["changes"]) == (True, {})
 
