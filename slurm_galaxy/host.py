@@ -182,7 +182,7 @@ def resolve(
                     "%[nh]", host["name"], parameter(slurm["config"], "SlurmdSpoolDir")
                 ),
                 "log_dirs": log_dirs(slurm["config"]),
-                "files": files(settings, table),
+                "files": files(settings, table, system.get("values", {})),
             },
         }
     return host
@@ -581,8 +581,15 @@ def uncovered(nodes: dict[str, int], table: dict[str, Any]) -> list[str]:
 # What the checks have let through, as the files of Slurm.
 
 
-def files(settings: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
-    """Compose Slurm's files as data, the same on every host of the cluster."""
+def files(
+    settings: dict[str, Any], table: dict[str, Any], values: dict[str, dict[str, str]]
+) -> dict[str, Any]:
+    """
+    Compose Slurm's files as data, the same on every host of the cluster.
+
+    values
+        From osmap.yaml: parameter to value to how this system's Slurm spells that value.
+    """
     slurm = settings["slurm"]
     controllers = sorted(
         (target for target, row in table.items() if "controller" in row["roles"]),
@@ -605,7 +612,12 @@ def files(settings: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
             "nodes": [with_addresses(line, addresses) for line in slurm["nodes"]],
             "partitions": slurm["partitions"],
         },
-        "cgroup.conf": {"settings": slurm.get("cgroup", {})},
+        "cgroup.conf": {
+            "settings": {
+                key: values.get(key, {}).get(str(value), value)
+                for key, value in slurm.get("cgroup", {}).items()
+            }
+        },
     }
 
 

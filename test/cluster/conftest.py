@@ -4,10 +4,13 @@ import pytest
 from lab import Lab
 
 
-@pytest.fixture(scope="session")
-def fresh():
+SUITES = ["bookworm", *(pytest.param(name, marks=pytest.mark.slow) for name in ("trixie", "sid"))]
+
+
+@pytest.fixture(scope="session", params=SUITES)
+def fresh(request):
     """Return the default topology's hosts: minions of a master, with nothing applied."""
-    lab = Lab("test-cluster")
+    lab = Lab(f"test-cluster-{request.param}", suite=request.param)
     lab.down()
     lab.up(apply=False)
     yield lab

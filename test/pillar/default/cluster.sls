@@ -11,6 +11,8 @@ slurm_galaxy:
       SlurmdParameters: config_overrides
       ProctrackType: proctrack/linuxproc
       TaskPlugin: task/none
+    cgroup:
+      CgroupPlugin: disabled
     nodes:
       - {NodeName: 'node[1-2]', CPUs: 2, RealMemory: 1000}
     partitions:

@@ -10,6 +10,8 @@ slurm_galaxy:
       SlurmdParameters: config_overrides
       ProctrackType: proctrack/linuxproc
       TaskPlugin: task/none
+    cgroup:
+      CgroupPlugin: disabled
     nodes:
       - {NodeName: single, CPUs: 2, RealMemory: 1000}
     partitions:
