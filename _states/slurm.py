@@ -19,6 +19,7 @@ Bring Slurm's daemons to what is on disk, and wait until they answer.
         - wait: 300
 """
 
+import math
 import time
 from typing import Any
 
@@ -191,6 +192,55 @@ def job_completes(
     except (CommandExecutionError, SaltInvocationError) as err:
         ret["result"], ret["comment"] = False, str(err)
     return ret
+
+
+def hardware_matches(name: str, line: dict[str, Any]) -> dict[str, Any]:
+    """
+    Warn when a node's line in slurm.conf is not what slurmd finds in this host.
+
+    name
+        A sentence that says so; it has no other meaning.
+
+    line
+        The node's parameters, such as ``{CPUs: 32, RealMemory: 128000}``.
+
+    Nothing is changed and nothing fails. More than there is drains the node ("Low RealMemory"), or
+    makes it invalid; a fifth of its memory left out is worth a look. Source: slurmd(8), ``-C``;
+    slurm.conf(5), NODE CONFIGURATION.
+    """
+    ret: dict[str, Any] = {"name": name, "changes": {}, "result": True, "comment": ""}
+    try:
+        found = __salt__["slurm.hardware"]()
+    except CommandExecutionError as err:
+        ret["comment"] = str(err)
+        ret["result"] = None if __opts__["test"] else False
+        return ret
+    given = _hardware(line)
+    wrong = [
+        f"{key} is {given[key]}, and slurmd finds {found[key]}"
+        for key in given
+        if key != "RealMemory" and found.get(key, given[key]) != given[key]
+    ]
+    memory, there = given["RealMemory"], found["RealMemory"]
+    if memory > there:
+        wrong.append(f"RealMemory is {memory} MiB, and the host has {there}")
+    elif memory < there * 0.8:
+        wrong.append(f"RealMemory is {memory} MiB, which leaves {there - memory} to nobody")
+    ret["comment"] = f"slurmd finds: {found['line']}"
+    if wrong:
+        ret["warnings"] = [f"slurm:nodes, {found['NodeName']}: {'; '.join(wrong)}"]
+    return ret
+
+
+def _hardware(line):
+    """Complete a node's line with Slurm's defaults, under the names that slurmd -C uses."""
+    given = {key.lower(): int(value) for key, value in line.items() if str(value).isdecimal()}
+    if "sockets" in given:
+        given["socketsperboard"] = given["sockets"]
+    names = ("SocketsPerBoard", "CoresPerSocket", "ThreadsPerCore")
+    topology = {name: given[name.lower()] for name in names if name.lower() in given}
+    cpus = given.get("cpus", given.get("procs", math.prod(topology.values())))
+    return {"CPUs": cpus, **topology, "RealMemory": given.get("realmemory", 1)}
 
 
 def _await(name, wait, question, advice):

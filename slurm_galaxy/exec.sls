@@ -53,4 +53,22 @@ The controller has this node, and it responds:
     - wait: {{ slurm.wait }}
     - require:
       - slurm: slurmd has loaded its configuration
+{%- if slurm.node %}
+
+The node's line says what slurmd finds here:
+  slurm.hardware_matches:
+    - line: {{ slurm.node | json }}
+    - require:
+      - pkg: slurmd is installed
+{%- endif %}
+{%- if slurm.check_user %}
+
+A job completes on this node:
+  slurm.job_completes:
+    - runas: {{ slurm.check_user }}
+    - node: {{ host.name }}
+    - wait: {{ slurm.wait }}
+    - require:
+      - slurm: The controller has this node, and it responds
+{%- endif %}
 {%- endif %}

@@ -27,7 +27,15 @@ SCHEMA: dict[str, Any] = {
     "hosts": None,
     "munge": {"key": str, "key_base64": str, "key_source": str},
     "users": {"slurm": {"uid": int, "gid": int}, "munge": {"uid": int, "gid": int}},
-    "slurm": {"config": None, "nodes": list, "partitions": list, "cgroup": None, "wait": int},
+    "slurm": {
+        "config": None,
+        "nodes": list,
+        "partitions": list,
+        "cgroup": None,
+        "wait": int,
+        "check": bool,
+        "check_user": str,
+    },
 }
 HOST_KEYS: dict[str, Any] = {"roles": list, "primary": bool, "name": str, "address": str}
 KINDS = {
@@ -182,6 +190,8 @@ def resolve(
                     "%[nh]", host["name"], parameter(slurm["config"], "SlurmdSpoolDir")
                 ),
                 "log_dirs": log_dirs(slurm["config"]),
+                "check_user": slurm["check_user"] if slurm.get("check") else None,
+                "node": own_line(host["name"], slurm, nodes),
                 "files": files(settings, table, system.get("values", {})),
             },
         }
@@ -627,6 +637,24 @@ def with_addresses(line: dict[str, Any], addresses: dict[str, str]) -> dict[str,
     if not any(name in addresses for name in names):
         return line
     return {**line, "NodeAddr": [addresses.get(name, name) for name in names]}
+
+
+def own_line(name: str, slurm: dict[str, Any], nodes: dict[str, int]) -> dict[str, Any] | None:
+    """
+    Compose the line of one node, for comparison with its hardware.
+
+    None where there is none, and under config_overrides (slurm.conf(5), SlurmdParameters), whose
+    meaning is that the line and the hardware differ.
+    """
+    if name not in nodes or "config_overrides" in str(
+        parameter(slurm["config"], "SlurmdParameters")
+    ):
+        return None
+    line: dict[str, Any] = {}
+    for entry in slurm["nodes"]:
+        if parameter(entry, "NodeName").upper() == "DEFAULT":
+            line = merge(line, entry)
+    return merge(line, slurm["nodes"][nodes[name]])
 
 
 def log_dirs(config: dict[str, Any]) -> list[str]:

@@ -3,7 +3,6 @@
 import pytest
 from lab import Lab
 
-
 SUITES = ["bookworm", *(pytest.param(name, marks=pytest.mark.slow) for name in ("trixie", "sid"))]
 
 

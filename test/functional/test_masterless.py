@@ -1,6 +1,6 @@
 """The whole formula on one host without a master."""
 
-from outcome import changed, failed
+from outcome import changed, failed, state
 
 
 def test_a_fresh_host_becomes_a_cluster_of_one(minion, first_run):
@@ -30,3 +30,20 @@ def test_an_account_with_another_uid_is_not_renumbered(minion):
     (only,) = minion.call("state.apply", "slurm_galaxy", pillar=pillar).values()
     assert only["comment"].startswith("users:slurm:uid: is 777, but slurm has uid 64030")
     assert minion.run("id", "-u", "slurm").stdout == "64030\n"
+
+
+def test_an_apply_runs_a_job_only_when_the_pillar_asks_for_it(minion):
+    pillar = {"slurm_galaxy": {"slurm": {"check": True}}}
+    checked = minion.call("state.apply", "slurm_galaxy", pillar=pillar)
+    assert failed(checked) + changed(checked) == []
+    assert "COMPLETED" in state(checked, "A job completes on this node")["comment"]
+
+
+def test_an_apply_warns_when_the_nodes_line_is_not_its_hardware(minion):
+    # Without config_overrides a line that promises too little is taken as it is.
+    pillar = {"slurm_galaxy": {"slurm": {"config": {"SlurmdParameters": None}}}}
+    states = minion.call("state.apply", "slurm_galaxy", pillar=pillar)
+    assert failed(states) == []
+    (warning,) = state(states, "The node's line says what slurmd finds here")["warnings"]
+    assert warning.startswith("slurm:nodes, single: RealMemory is 1000 MiB")
+    assert failed(minion.call("state.apply", "slurm_galaxy")) == []

@@ -100,3 +100,76 @@ def test_nodes_ready_does_not_take_a_node_that_is_gone(minion):
     assert report["result"] is False
     assert report["comment"].startswith("Not after 1 seconds: single is ")
     assert minion.state("slurm.nodes_ready", "ready", nodes=["single"])["result"] is True
+
+
+def test_nodes_ready_without_names_means_all(minion):
+    report = minion.state("slurm.nodes_ready", "all are ready")
+    assert (report["result"], report["comment"]) == (True, "ready: single")
+
+
+def test_nodes_ready_counts_only_the_states_that_it_is_told(minion):
+    report = minion.state("slurm.nodes_ready", "allocated", states=["ALLOCATED"], wait=1)
+    assert report["result"] is False
+    assert report["comment"].startswith("Not after 1 seconds: 1 of 1 nodes: single is IDLE")
+
+
+def test_job_completes_submits_nothing_in_a_test_run(minion):
+    last = "scontrol show job | grep -c JobId= || true"
+    before = minion.sh(last)
+    planned = minion.state("slurm.job_completes", "a job", runas="nobody", test=True)
+    assert (planned["result"], planned["changes"]) == (None, {})
+    assert minion.sh(last) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "result", "says"),
+    [
+        ({"node": "single"}, True, "COMPLETED, exit code 0"),
+        ({"partition": "main", "command": "exit 3"}, False, "FAILED, exit code 3"),
+        ({"partition": "nowhere"}, False, "invalid partition specified: nowhere"),
+        ({"runas": "root"}, False, '"root" is root'),
+        ({"runas": "ghost"}, False, 'no user "ghost" on this host'),
+    ],
+)
+def test_job_completes_judges_by_the_exit_code(minion, given, result, says):
+    report = minion.state("slurm.job_completes", "a job", **{"runas": "nobody", **given})
+    assert (report["result"], report["changes"]) == (result, {})
+    assert says in report["comment"]
+    assert minion.run("squeue", "-h").stdout == ""
+
+
+def test_job_completes_cancels_a_job_that_does_not_end(minion):
+    given = {"runas": "nobody", "command": "sleep 600", "wait": 3}
+    report = minion.state("slurm.job_completes", "a job", **given)
+    assert report["result"] is False
+    assert "has not ended in 3 s" in report["comment"]
+    squeue = minion.run("squeue", "-h", "-t", "pending,running").stdout
+    assert squeue == ""
+
+
+def test_hardware_matches_says_nothing_of_a_line_that_is_true(minion):
+    found = minion.call("slurm.hardware")
+    line = {"CPUs": found["CPUs"], "Sockets": found["SocketsPerBoard"]}
+    line["realmemory"] = found["RealMemory"] * 9 // 10
+    for test in (True, False):
+        report = minion.state("slurm.hardware_matches", "it matches", line=line, test=test)
+        assert (report["result"], report["changes"]) == (True, {})
+        assert "warnings" not in report
+
+
+def test_hardware_matches_warns_of_what_differs_and_does_not_fail(minion):
+    found = minion.call("slurm.hardware")
+    line = {"CPUs": 999, "RealMemory": found["RealMemory"] + 1}
+    report = minion.state("slurm.hardware_matches", "it matches", line=line)
+    assert (report["result"], report["changes"]) == (True, {})
+    assert report["warnings"] == [
+        f"slurm:nodes, single: CPUs is 999, and slurmd finds {found['CPUs']}; "
+        f"RealMemory is {found['RealMemory'] + 1} MiB, and the host has {found['RealMemory']}"
+    ]
+
+
+def test_hardware_matches_warns_of_memory_that_nobody_gets(minion):
+    found = minion.call("slurm.hardware")
+    line = {"CPUs": found["CPUs"], "RealMemory": 1000}
+    (warning,) = minion.state("slurm.hardware_matches", "it matches", line=line)["warnings"]
+    assert "RealMemory is 1000 MiB, which leaves" in warning

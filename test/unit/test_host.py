@@ -130,6 +130,28 @@ def test_spool_directory_patterns_stand_for_the_nodes_name():
     )
 
 
+def test_a_node_is_compared_with_its_line_over_the_defaults():
+    pillar = change(("slurm", "nodes"), [{"NodeName": "node[1-3]", "CPUs": 4}])
+    pillar["slurm"]["nodes"].append({"nodename": "DEFAULT", "cpus": 2, "RealMemory": 9000})
+    found = resolve(pillar, "node2.example.org")["settings"]["slurm"]["node"]
+    assert (found["CPUs"], found["RealMemory"]) == (4, 9000)
+    assert resolve(pillar)["settings"]["slurm"]["node"] is None  # head is no node
+
+
+def test_a_line_that_is_meant_to_differ_is_not_compared():
+    pillar = change(("slurm", "config"), {"slurmdparameters": ["config_overrides", "x"]})
+    assert resolve(pillar, "node1.example.org")["settings"]["slurm"]["node"] is None
+
+
+def test_the_job_that_checks_a_node_is_opt_in():
+    checked = change(("slurm", "check"), True)
+    users = [
+        resolve(pillar, "node1.example.org")["settings"]["slurm"]["check_user"]
+        for pillar in (PILLAR, checked)
+    ]
+    assert users == [None, "nobody"]
+
+
 def test_one_host_needs_no_munge_key():
     pillar = {
         "cluster": "one",
