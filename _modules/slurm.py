@@ -1761,7 +1761,11 @@ def _batches(numbers):
 
 
 def _bracketed(item):
-    return "".join(_ranges(part) if index % 2 else part for index, part in enumerate(item))
+    """Write one term; its last number has a bracket where an earlier one has (Slurm < 23.11)."""
+    words = [_ranges(part) if index % 2 else part for index, part in enumerate(item)]
+    if "[" in "".join(words) and "[" not in words[-2]:
+        words[-2] = f"[{words[-2]}]"
+    return "".join(words)
 
 
 def _ranges(numbers):

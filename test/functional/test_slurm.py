@@ -98,7 +98,7 @@ def test_nodes_ready_does_not_take_a_node_that_is_gone(minion):
     finally:
         minion.run("systemctl", "start", "slurmd")
     assert report["result"] is False
-    assert report["comment"].startswith("Not after 1 seconds: single is ")
+    assert report["comment"].startswith("Not after 1 seconds: 1 of 1 nodes: single is ")
     assert minion.state("slurm.nodes_ready", "ready", nodes=["single"])["result"] is True
 
 
