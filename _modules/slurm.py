@@ -1223,8 +1223,11 @@ def outdated(unit, files, timeout=30):
 
     Returns the paths of those that are newer.
 
-    Raises CommandExecutionError when the unit is not active.
+    Raises CommandExecutionError when the unit is not active, or a file is missing.
     """
+    missing = [path for path in files if not pathlib.Path(path).exists()]
+    if missing:
+        raise CommandExecutionError(f"{unit} reads {', '.join(missing)}, and there is no such file")
     prop = "ExecMainStartTimestampMonotonic"
     microseconds = int(_ask(["systemctl", "show", "--value", f"-p{prop}", unit], timeout) or 0)
     if not microseconds:

@@ -11,6 +11,7 @@ import binascii
 import difflib
 import fnmatch
 import re
+from collections.abc import Callable
 from itertools import product
 from typing import Any
 
@@ -97,8 +98,16 @@ def run() -> dict[str, Any]:
             }
             for user in SCHEMA["users"]
         },
+        owner=owner,
         role=globals().get("role"),
     )
+
+
+def owner(kind: str, number: int) -> str | None:
+    """Name the account or group of this host that has a ``uid`` or ``gid``."""
+    look_up = {"uid": "file.uid_to_user", "gid": "file.gid_to_group"}[kind]
+    name = __salt__[look_up](number)
+    return None if str(name) == str(number) else name
 
 
 def resolve(
@@ -107,6 +116,7 @@ def resolve(
     defaults: dict[str, Any],
     osmap: dict[str, Any],
     accounts: dict[str, dict[str, int | None]],
+    owner: Callable[[str, int], str | None],
     role: str | None = None,
 ) -> dict[str, Any]:
     """
@@ -123,6 +133,9 @@ def resolve(
 
     accounts
         What the host has: user name to ``uid`` and ``gid``, each None where it does not exist.
+
+    owner
+        Whose a ``uid`` or ``gid`` is on the host: a function as :func:`owner`.
 
     role
         The role that is asked for when its SLS is applied alone.
@@ -163,7 +176,7 @@ def resolve(
         host["roles"] = [r for r in ROLES if r in row["roles"]]
         problems += check_host(host, grains, role)
     problems += check_settings(settings, table)
-    problems += check_accounts(settings["users"], accounts)
+    problems += check_accounts(settings["users"], accounts, owner)
     nodes, found = node_names(slurm.get("nodes", []))
     problems += found
     if nodes and not found:
@@ -504,19 +517,32 @@ def check_key(munge: dict[str, Any], table: dict[str, Any]) -> list[str]:
 
 
 def check_accounts(
-    users: dict[str, dict[str, int]], accounts: dict[str, dict[str, int | None]]
+    users: dict[str, dict[str, int]],
+    accounts: dict[str, dict[str, int | None]],
+    owner: Callable[[str, int], str | None],
 ) -> list[str]:
-    """Refuse to renumber an account that the host has already."""
-    return [
-        f"users:{user}:{kind}: is {wanted}, but {user} has {kind} {has} on this host; set "
-        f"{has} in the pillar if every host has that, or, with its daemons stopped: "
-        f"{'usermod -u' if kind == 'uid' else 'groupmod -g'} {wanted} {user}, then give its files "
-        f"to the new id: find / -xdev -{kind} {has} -exec "
-        f"{'chown' if kind == 'uid' else 'chgrp'} -h {user} {{}} +"
-        for user, ids in users.items()
-        for kind, wanted in ids.items()
-        if (has := accounts[user][kind]) not in (None, wanted)
-    ]
+    """Refuse to renumber an account that the host has already, and to share an id with another."""
+    problems = []
+    for user, ids in users.items():
+        for kind, wanted in ids.items():
+            has = accounts[user][kind]
+            if has is None and (other := owner(kind, wanted)):
+                problems.append(
+                    f"users:{user}:{kind}: {wanted} belongs to {other} on this host; "
+                    "choose one that is free on every host"
+                )
+            elif has not in (None, wanted):
+                command, change = {
+                    "uid": ("usermod -u", "chown"),
+                    "gid": ("groupmod -g", "chgrp"),
+                }[kind]
+                problems.append(
+                    f"users:{user}:{kind}: is {wanted}, but {user} has {kind} {has} on this host; "
+                    f"set {has} in the pillar if every host has that, or, with its daemons "
+                    f"stopped: {command} {wanted} {user}, then give its files to the new id: "
+                    f"find / -xdev -{kind} {has} -exec {change} -h {user} {{}} +"
+                )
+    return problems
 
 
 def node_names(lines: list[Any]) -> tuple[dict[str, int], list[str]]:

@@ -40,6 +40,14 @@ def test_a_problem_of_the_pillar_fails_alone_in_both_modes(lab, test):
     assert lab.exec("head", ["sh", "-c", TRACES], check=False).stdout == ""
 
 
+def test_an_id_that_another_account_has_is_refused(lab):
+    pillar = json.dumps({"slurm_galaxy": {"users": {"munge": {"uid": 7}}}})
+    states = lab.salt("node1.lab.test", "state.apply", "slurm_galaxy", f"pillar={pillar}")
+    (only,) = states["node1.lab.test"].values()
+    assert only["comment"].startswith("users:munge:uid: 7 belongs to lp on this host")
+    assert lab.exec("node1", ["sh", "-c", TRACES], check=False).stdout == ""
+
+
 def test_a_role_alone_brings_what_it_needs_to_a_fresh_minion(lab):
     states = lab.salt("head.lab.test", "state.apply", "slurm_galaxy.controller")["head.lab.test"]
     assert failed(states) == []

@@ -40,6 +40,12 @@ def test_daemon_current_says_where_to_look_when_there_is_no_daemon(minion):
     )
 
 
+def test_daemon_current_names_a_file_that_is_missing(minion):
+    report = minion.state("slurm.daemon_current", "slurmctld", files=[CONF, "/etc/slurm/none"])
+    assert (report["result"], report["changes"]) == (False, {})
+    assert "slurmctld reads /etc/slurm/none, and there is no such file" in report["comment"]
+
+
 def test_controller_up_is_true_at_once(minion):
     for test in (True, False):
         report = minion.state("slurm.controller_up", "single", test=test)

@@ -44,7 +44,14 @@ def change(path, value):
     return pillar
 
 
-def resolve(pillar, minion_id="head.example.org", accounts=FRESH, role=None, name=None):
+def nobody(_kind, _number):
+    """Say that an id is free on the host."""
+    return None
+
+
+def resolve(
+    pillar, minion_id="head.example.org", accounts=FRESH, role=None, name=None, owner=nobody
+):
     """Resolve a Debian 12 host."""
     grains = {
         "id": minion_id,
@@ -52,7 +59,7 @@ def resolve(pillar, minion_id="head.example.org", accounts=FRESH, role=None, nam
         "os_family": "Debian",
         "osfinger": "Debian-12",
     }
-    return host.resolve(pillar, grains, DEFAULTS, OSMAP, accounts, role)
+    return host.resolve(pillar, grains, DEFAULTS, OSMAP, accounts, owner, role)
 
 
 def the_problem(pillar, *args, **kwargs):
@@ -479,6 +486,15 @@ def test_an_account_with_another_id_is_not_renumbered(kind, command):
     assert f"{command} 64030 slurm" in problem
 
 
+def test_an_id_that_another_account_has_is_refused():
+    def owner(kind, number):
+        return "tomcat" if (kind, number) == ("uid", 903) else None
+
+    assert the_problem(PILLAR, owner=owner).startswith("users:munge:uid: 903 belongs to tomcat")
+    has_it = {**FRESH, "munge": {"uid": 903, "gid": 903}}
+    assert resolve(PILLAR, accounts=has_it, owner=owner)["problems"] == []
+
+
 def test_a_system_that_the_map_does_not_know_is_named():
     grains = {
         "id": "head.example.org",
@@ -486,7 +502,7 @@ def test_a_system_that_the_map_does_not_know_is_named():
         "os_family": "Suse",
         "osfinger": "Leap-15",
     }
-    found = host.resolve(PILLAR, grains, DEFAULTS, OSMAP, FRESH)
+    found = host.resolve(PILLAR, grains, DEFAULTS, OSMAP, FRESH, nobody)
     (problem,) = found["problems"]
     assert problem.startswith("head.example.org runs Leap-15, for which osmap.yaml has no entry")
 
