@@ -722,6 +722,8 @@ def _cell(name, text):
         return _seconds(text)
     if name in _NUMBERS and _COUNT.fullmatch(text) and "-" not in text:
         return _int(text)
+    if name in _NUMBERS or name in ("features", "features_active", "gres"):
+        return _value(text)
     return text
 
 

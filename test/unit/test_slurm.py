@@ -430,6 +430,13 @@ def test_captures_cut_off_anywhere_are_read(cut, version):
     slurm.parse_squeue(squeue.decode("utf-8", "replace"))
 
 
+def test_what_sinfo_does_not_know_is_none():
+    text = "NODELIST|FREE_MEM|AVAIL_FEATURES\nn1|N/A|(null)\nn2|5000|a,b\n"
+    unknown, known = slurm.parse_sinfo(text)
+    assert (unknown["memory_free"], unknown["features"]) == (None, None)
+    assert (known["memory_free"], known["features"]) == (5000, "a,b")
+
+
 # --- hostlists ------------------------------------------------------------------------------------
 
 # What Slurm takes and makes nonsense of; here it is an error.
