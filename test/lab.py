@@ -8,48 +8,44 @@ from __future__ import annotations
 
 import argparse
 import base64
-import concurrent.futures
-import configparser
-import contextlib
-import fcntl
 import fnmatch
-import hashlib
 import importlib.util
 import io
 import json
 import os
 import re
 import secrets
-import selectors
 import shlex
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import yaml
+from engine import (
+    STATE,
+    LabError,
+    docker,
+    engine_answers,
+    ensure_engine,
+    locked,
+    run,
+    step,
+    stop_engine,
+    together,
+    wait_for,
+)
+from images import IMAGES, TREE, bind, cgroup_mount, pip_settings, salt_image, salt_image_tag
 
-TREE = Path(__file__).resolve().parent.parent
-STATE = Path("/var/lib/slurm-galaxy-lab")
 SUITES = ("bookworm", "trixie", "sid")
 SUITE, TOPOLOGY, SALT = "bookworm", "default", "3008.3"
 LABEL = "slurm-galaxy.lab"
-IMAGES = "slurm-galaxy-lab"
 FORMULA = ("slurm_galaxy", "_modules", "_states", "_runners")
-COMMIT = ('CMD ["/sbin/init"]', "ENV container=docker LANG=C.UTF-8")
-CA = Path("/etc/ssl/certs/ca-certificates.crt")
-T = TypeVar("T")
-
-
-class LabError(Exception):
-    """Say in one sentence what went wrong and what to do."""
 
 
 @dataclass(frozen=True)
@@ -63,333 +59,6 @@ class Host:
     name: str
     roles: tuple[str, ...] = ()
     kind: str = "minion"
-
-
-# --- programs, waiting, progress -----------------------------------------------------------------
-
-
-def run(
-    argv: Sequence[str],
-    *,
-    log: IO[str] | None = None,
-    input: str | bytes | None = None,
-    check: bool = True,
-    timeout: float | None = None,
-) -> subprocess.CompletedProcess[str]:
-    """Run a program; capture its output, or send it to `log`."""
-    data = input.encode() if isinstance(input, str) else input
-    streams: dict[str, Any] = {"stdout": log, "stderr": log} if log else {"capture_output": True}
-    if data is None:
-        streams["stdin"] = subprocess.DEVNULL
-    if log:
-        print("+", shlex.join(argv), file=log, flush=True)
-    try:
-        done = subprocess.run(argv, input=data, check=False, timeout=timeout, **streams)
-    except FileNotFoundError:
-        raise LabError(f"{argv[0]} is not installed; `test/lab up` installs it") from None
-    except subprocess.TimeoutExpired:
-        raise LabError(f"no end after {timeout:.0f} s: {shlex.join(argv)}") from None
-    out, err = ((text or b"").decode(errors="replace") for text in (done.stdout, done.stderr))
-    if check and done.returncode:
-        said = (err or out).strip()[-2000:]
-        raise LabError(f"{shlex.join(argv)} failed ({done.returncode})" + f"\n{said}" * bool(said))
-    return subprocess.CompletedProcess(argv, done.returncode, out, err)
-
-
-def docker(*argv: str, **options: Any) -> str:
-    """Run a docker command and return what it prints."""
-    return run(["docker", *argv], **options).stdout.strip()
-
-
-def wait_for(what: str, probe: Callable[[], T], timeout: float = 60, every: float = 0.2) -> T:
-    """Call `probe` until it returns something true and return that; raise after `timeout` s."""
-    end = time.monotonic() + timeout
-    while not (found := probe()):
-        if time.monotonic() > end:
-            raise LabError(f"{what}: not so after {timeout:.0f} s")
-        time.sleep(every)
-    return found
-
-
-def together(do: Callable[[Any], T], items: Iterable[Any]) -> list[T]:
-    """Call `do` for every item at the same time; raise the first error when all have ended."""
-    with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
-        return [job.result() for job in [pool.submit(do, item) for item in items]]
-
-
-@contextlib.contextmanager
-def step(title: str, log: Path) -> Iterator[IO[str]]:
-    """Show one step with its seconds; give it a log, whose end is shown when the step fails."""
-    begun = time.monotonic()
-    live = sys.stdout.isatty()
-    ended = threading.Event()
-
-    def line(mark: str) -> str:
-        return f"{mark} {title:<52}{time.monotonic() - begun:6.1f} s"
-
-    def tick() -> None:
-        while not ended.wait(0.2):
-            print(f"\r{line('·')}", end="", flush=True)
-
-    log.parent.mkdir(parents=True, exist_ok=True)
-    ticker = threading.Thread(target=tick, daemon=True)
-    if live:
-        ticker.start()
-    mark = "✗"
-    try:
-        with log.open("w") as file:
-            yield file
-        mark = "✓"
-    finally:
-        ended.set()
-        if live:
-            ticker.join()
-            print("\r", end="")
-        print(line(mark), flush=True)
-        if mark == "✗":
-            tail = log.read_text(errors="replace").splitlines()[-20:]
-            print("".join(f"    {text}\n" for text in tail) + f"  the whole log: less {log}")
-
-
-@contextlib.contextmanager
-def locked() -> Iterator[None]:
-    """Let one lab at a time start the engine and build images."""
-    STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (STATE / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-# --- the engine ----------------------------------------------------------------------------------
-
-
-def engine_answers() -> bool:
-    """Tell whether a Docker daemon answers."""
-    return bool(shutil.which("docker")) and not run(["docker", "info"], check=False).returncode
-
-
-def ensure_engine(log: IO[str]) -> None:
-    """Install what is missing, and start dockerd only where none answers."""
-    needs = {"docker": "docker.io", "debootstrap": "debootstrap", "ip": "iproute2"}
-    missing = [package for program, package in needs.items() if not shutil.which(program)]
-    if missing:
-        os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-        run(["apt-get", "update"], log=log)
-        split = "docker.io" in missing and run(["apt-cache", "show", "docker-cli"], check=False)
-        if split and not split.returncode:  # from Debian 13 on
-            missing.append("docker-cli")
-        run(["apt-get", "install", "-y", "--no-install-recommends", *missing], log=log)
-    if engine_answers():
-        return
-    if Path("/run/systemd/system").exists():
-        run(["systemctl", "start", "docker"], log=log)
-    else:
-        with (STATE / "dockerd.log").open("w") as out:
-            daemon = subprocess.Popen(
-                ["dockerd"],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
-        (STATE / "dockerd.pid").write_text(f"{daemon.pid}\n")
-    wait_for(f"dockerd answers (its log: {STATE}/dockerd.log)", engine_answers)
-
-
-def stop_engine() -> bool:
-    """End dockerd where `ensure_engine` started it and no container runs; tell whether it did."""
-    record = STATE / "dockerd.pid"
-    if not record.exists() or (engine_answers() and docker("ps", "-q")):
-        return False
-    pid = int(record.read_text())
-    comm = Path(f"/proc/{pid}/comm")
-    if comm.exists() and comm.read_text().strip() == "dockerd":
-        os.kill(pid, 15)
-        wait_for("dockerd ends", lambda: not comm.exists() or _is_zombie(pid))
-    record.unlink()
-    return True
-
-
-def _is_zombie(pid: int) -> bool:
-    """Tell whether a process has ended and only waits for its parent."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-
-
-# --- images --------------------------------------------------------------------------------------
-
-
-def pip_settings() -> tuple[str, list[str]]:
-    """Return the machine's pip settings as one pip.conf, and the folders that it names.
-
-    Files in pip's own order, then PIP_* variables (pip: Configuration).
-    """
-    settings = configparser.RawConfigParser()
-    home = Path.home()
-    files = [Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf")]
-    files += [home / ".pip/pip.conf", home / ".config/pip/pip.conf"]
-    settings.read([*files, os.environ.get("PIP_CONFIG_FILE", "")])
-    if not settings.has_section("global"):
-        settings.add_section("global")
-    for variable, value in sorted(os.environ.items()):
-        option = variable.removeprefix("PIP_").lower().replace("_", "-")
-        if variable.startswith("PIP_") and option != "config-file":
-            for section in settings.sections():
-                settings.remove_option(section, option)
-            settings.set("global", option, value)
-    settings.set("global", "cert", str(CA))  # the image's own file, which knows the machine's too
-    values = [value for section in settings.sections() for _, value in settings.items(section)]
-    paths = {word.removeprefix("file://") for value in values for word in value.split()}
-    found = {Path(path) for path in paths if path.startswith("/") and Path(path).is_dir()}
-    # An index's pages link to files beside its folder.
-    found = {path.parent if path.name == "simple" else path for path in found}
-    folders = [str(path) for path in sorted(found) if not found.intersection(path.parents)]
-    text = io.StringIO()
-    settings.write(text)
-    return text.getvalue(), folders
-
-
-def apt_settings(suite: str) -> tuple[str, str]:
-    """Return apt.conf and sources.list for a suite, with the machine's proxy and mirrors."""
-    keep = re.compile(r"Acquire::(?:Check-\S+|Retries|\S*Proxy\S*) (?!.*(?:localhost|127\.0\.0\.))")
-    lines = [line for line in run(["apt-config", "dump"]).stdout.splitlines() if keep.match(line)]
-    lines.append('Acquire::Languages "none";')
-    if suite == "sid":
-        lines += ['Acquire::Check-Valid-Until "false";', 'Acquire::Check-Date "false";']
-    mirror, security = mirrors()
-    sources = [f"deb {mirror} {suite} main"]
-    if suite != "sid":
-        sources.append(f"deb {mirror} {suite}-updates main")
-        sources.append(f"deb {security} {suite}-security main")
-    return "\n".join(lines) + "\n", "\n".join(sources) + "\n"
-
-
-def mirrors() -> tuple[str, str]:
-    """Return the machine's mirrors of Debian and of its security updates.
-
-    Only http: a minimal image has no certificates yet.
-    """
-    files = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*")]
-    kept = [file for file in files if file.suffix in (".list", ".sources") and file.is_file()]
-    text = "\n".join(file.read_text() for file in kept)
-    found = [
-        re.search(rf"^[^#\n]*?(http://\S+/{name})/?(?:\s|$)", text, re.M)
-        for name in ("debian", "debian-security")
-    ]
-    defaults = "http://deb.debian.org/debian", "http://deb.debian.org/debian-security"
-    first, second = (match[1] if match else url for match, url in zip(found, defaults, strict=True))
-    return first, second
-
-
-def image_exists(tag: str) -> bool:
-    """Tell whether the engine has an image."""
-    return not run(["docker", "image", "inspect", tag], check=False).returncode
-
-
-def _tag(kind: str, version: str, *parts: str) -> str:
-    """Name an image after everything that determines it."""
-    digest = hashlib.sha256("\0".join([kind, version, *parts]).encode()).hexdigest()[:12]
-    return f"{IMAGES}/{kind}:{version}-{digest}"
-
-
-def pulled(image: str, log: IO[str], patience: float = 6) -> bool:
-    """Pull an image, unless the registry is silent for `patience` s; tell whether it is here."""
-    if image_exists(image):
-        return True
-    argv = ["docker", "pull", image]
-    pull = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=log, text=True)
-    assert pull.stdout
-    with selectors.DefaultSelector() as selector, pull.stdout:
-        selector.register(pull.stdout, selectors.EVENT_READ)
-        if not selector.select(patience):
-            print(f"no word from a registry after {patience:.0f} s", file=log, flush=True)
-            pull.kill()
-        log.writelines(pull.stdout)
-    return pull.wait() == 0
-
-
-def base_image(suite: str, log: IO[str]) -> str:
-    """Return a minimal Debian, from a registry where one answers, else from debootstrap."""
-    mirror = mirrors()[0]
-    tag = _tag("base", suite, mirror)
-    if image_exists(tag):
-        return tag
-    public = f"debian:{suite}"
-    had = image_exists(public)
-    if pulled(public, log):
-        docker("tag", public, tag)
-        if not had:
-            docker("rmi", public)
-        return tag
-    root = STATE / "debootstrap"
-    shutil.rmtree(root, ignore_errors=True)
-    try:
-        # In a mount namespace of its own, so that nothing is left mounted when it is interrupted.
-        argv = ["unshare", "--mount", "debootstrap", "--variant=minbase", suite, str(root), mirror]
-        run(argv, log=log)
-        shutil.rmtree(root / "var/cache/apt/archives", ignore_errors=True)
-        with subprocess.Popen(["tar", "-C", str(root), "-c", "."], stdout=subprocess.PIPE) as tar:
-            subprocess.run(["docker", "import", "-", tag], stdin=tar.stdout, stdout=log, check=True)
-        if tar.returncode:
-            docker("rmi", tag)
-            raise LabError(f"tar could not read {root}")
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
-    return tag
-
-
-def salt_image_tag(suite: str, salt: str) -> tuple[str, dict[str, str], list[str]]:
-    """Return the name of an image with Salt, the files that it is made with, and folders to mount.
-
-    The files are those of test/image and the machine's settings.
-    """
-    context = {file.name: file.read_text() for file in sorted((TREE / "test/image").iterdir())}
-    context["pip.conf"], folders = pip_settings()
-    context["apt.conf"], context["sources.list"] = apt_settings(suite)
-    context["ca.crt"] = CA.read_text() if CA.exists() else ""
-    parts = [*COMMIT, *(text for item in sorted(context.items()) for text in item)]
-    return _tag("salt", f"{suite}-{salt}", *parts), context, folders
-
-
-def salt_image(suite: str, salt: str, network: str, log: IO[str]) -> str:
-    """Return an image that boots systemd and has Salt, building it when there is none."""
-    tag, context, folders = salt_image_tag(suite, salt)
-    if image_exists(tag):
-        return tag
-    base = base_image(suite, log)
-    builder = tag.replace("/", "-").replace(":", "-")
-    lab = STATE / "image"
-    shutil.rmtree(lab, ignore_errors=True)
-    lab.mkdir(mode=0o700)
-    for name, text in context.items():
-        (lab / name).write_text(text)
-    proxies = [v for v in os.environ if v.lower() in ("http_proxy", "https_proxy", "no_proxy")]
-    argv = ["run", "--name", builder, "--network", network, *bind(lab, "/lab")]
-    argv += [word for folder in folders for word in bind(folder, folder)]
-    argv += [word for variable in proxies for word in ("-e", variable)]
-    docker("rm", "-f", builder, check=False)  # of an interrupted run
-    try:
-        run(["docker", *argv, base, "sh", "/lab/provision.sh", salt], log=log)
-        flags = [word for change in COMMIT for word in ("--change", change)]
-        run(["docker", "commit", *flags, builder, tag], log=log)
-    finally:
-        docker("rm", "-f", builder, check=False)
-        shutil.rmtree(lab, ignore_errors=True)
-    return tag
-
-
-def bind(source: str | Path, target: str) -> list[str]:
-    """Return the flags of a read-only mount; unlike -v it never makes the source."""
-    return ["--mount", f"type=bind,source={source},target={target},readonly"]
-
-
-def cgroup_mount(suite: str) -> list[str]:
-    """Return the flags that give a host its cgroup tree.
-
-    From Debian 13 on systemd wants cgroup v2, which a hybrid tree has in a folder of its own.
-    """
-    unified = Path("/sys/fs/cgroup/unified")
-    source = unified if unified.is_dir() and suite != "bookworm" else "/sys/fs/cgroup"
-    return ["--mount", f"type=bind,source={source},target=/sys/fs/cgroup"]
 
 
 # --- topologies ----------------------------------------------------------------------------------
@@ -1045,7 +714,6 @@ def obey(arguments: argparse.Namespace, rest: list[str]) -> int:
 
 def main(argv: list[str]) -> int:
     """Run the command; print an error as a sentence, not as a traceback."""
-    sys.dont_write_bytecode = True  # no files of root's in the working tree
     cut = argv.index("--") if "--" in argv else len(argv)
     try:
         return obey(parser().parse_args(argv[:cut]), argv[cut + 1 :])

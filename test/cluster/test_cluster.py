@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from lab import wait_for
+from engine import wait_for
 from outcome import changed, failed, state
 
 ALL = {"head.lab.test", "node1.lab.test", "node2.lab.test"}

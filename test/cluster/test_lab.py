@@ -3,7 +3,8 @@
 import subprocess
 
 import pytest
-from lab import LABEL, STATE, Lab, LabError, docker
+from engine import STATE, LabError, docker
+from lab import LABEL, Lab
 from loading import TREE
 
 NAME = "test-lab"
