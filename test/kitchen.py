@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ ROOT = "/tmp/kitchen"  # noqa: S108 # Test Kitchen's own default, on a host of i
 PLATFORMS = ["debian-12", "debian-13", "ubuntu-22.04", "ubuntu-24.04", "rockylinux-9"]
 
 # The documented options of each plugin by type: kitchen-salt 0.7.2 (docs/provisioner_options.md),
-# kitchen-docker 3.0 (README), Test Kitchen 4.1 (lib/kitchen/verifier/shell.rb).
+# kitchen-docker 3.2 (README), Test Kitchen 4.1 (lib/kitchen/verifier/shell.rb).
 OPTIONS: dict[str, dict[type, str]] = {
     "provisioner": {
         bool: """
@@ -73,41 +73,43 @@ def section(config: dict[str, Any], name: str, platform: str, suite: str) -> dic
 
 def problems(config: dict[str, Any]) -> Iterator[str]:
     """Yield what Test Kitchen and its plugins would stumble over, or pass over in silence."""
-    here = [platform["name"] for platform in config["platforms"]]
-    for platform in PLATFORMS:
-        if platform not in here:
-            yield f"platforms: {platform} is missing"
-    for unknown in config.keys() - PLUGINS.keys() - {"platforms", "suites"}:
-        yield f"{unknown}: is nothing that this file says"
+    yield from check_names("", config, {*OPTIONS, "platforms", "suites"})
+    yield from check_options("", config)
+    for name, plugin in PLUGINS.items():
+        if config[name].get("name") != plugin:
+            yield f"{name}:name: is {config[name].get('name')}, not {plugin}"
     for kind in ("platforms", "suites"):
         for one in config[kind]:
-            for unknown in one.keys() - PLUGINS.keys() - {"name"}:
-                yield f"{kind}:{one['name']}:{unknown}: is nothing that this file says"
+            where = f"{kind}:{one['name']}:"
+            yield from check_names(where, one, {*OPTIONS, "name"})
+            yield from check_options(where, one)
+    here = [platform["name"] for platform in config["platforms"]]
+    yield from (f"platforms: {name} is missing" for name in PLATFORMS if name not in here)
+    for word in config["verifier"].get("command", "").split():
+        if "/" in word and not word.startswith(("-", ".venv/")):
+            yield from check_path("verifier:command", word)
     for suite in config["suites"]:
         for platform in here:
-            for name, plugin in PLUGINS.items():
-                options = section(config, name, platform, suite["name"])
-                if options.get("name") != plugin:
-                    yield f"{name}:name: is {options.get('name')}, not {plugin}"
-                yield from check_options(name, options)
             yield from check_suite(section(config, "provisioner", platform, suite["name"]))
-            command = section(config, "verifier", platform, suite["name"]).get("command", "")
-            for word in command.split():
-                if "/" in word and not word.startswith(("-", ".venv/")):
-                    yield from check_path("verifier:command", word)
 
 
-def check_options(name: str, options: dict[str, Any]) -> Iterator[str]:
-    """Yield the options that a plugin does not document, and values of another type."""
-    types = {option: kind for kind, text in OPTIONS[name].items() for option in text.split()}
-    for option, value in options.items():
-        if option == "name":
-            continue
-        if option not in types:
-            near = difflib.get_close_matches(option, types, 1)
-            yield f"{name}:{option}: unknown" + f"; did you mean {near[0]}?" * bool(near)
-        elif type(value) is not types[option]:
-            yield f"{name}:{option}: is {value!r}, and takes {types[option].__name__}"
+def check_names(where: str, mapping: dict[str, Any], known: Iterable[str]) -> Iterator[str]:
+    """Yield the keys of a mapping that are not known."""
+    for key in mapping.keys() - set(known):
+        near = difflib.get_close_matches(key, known, 1)
+        yield f"{where}{key}: unknown" + f"; did you mean {near[0]}?" * bool(near)
+
+
+def check_options(where: str, place: dict[str, Any]) -> Iterator[str]:
+    """Yield options that a plugin does not document, and values of another type."""
+    for plugin, documented in OPTIONS.items():
+        types = {option: kind for kind, text in documented.items() for option in text.split()}
+        options = {key: value for key, value in place.get(plugin, {}).items() if key != "name"}
+        yield from check_names(f"{where}{plugin}:", options, types)
+        for option in options.keys() & types:
+            value, wanted = options[option], types[option]
+            if type(value) is not wanted:
+                yield f"{where}{plugin}:{option}: is {value!r}, and takes {wanted.__name__}"
 
 
 def check_path(where: str, path: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The steps of Test Kitchen's suite on a fresh Debian 12: copy, sync, converge, verify."""
+"""The steps of Test Kitchen's suite on a fresh host of the lab: copy, sync, converge, verify."""
 
 import io
 import tarfile
@@ -6,8 +6,6 @@ import tarfile
 import kitchen
 import pytest
 from lab import Lab, docker
-
-OPTIONS = kitchen.section(kitchen.CONFIG, "provisioner", "debian-12", "single")
 
 
 def tar(files):
@@ -21,48 +19,49 @@ def tar(files):
     return buffer.getvalue()
 
 
-@pytest.fixture(scope="module")
-def lab():
-    """Return a fresh host with Salt, as Test Kitchen has it after create and install, and copy."""
-    lab = Lab("test-kitchen", "single")
+@pytest.fixture(scope="module", params=[("debian-12", "bookworm")], ids=lambda param: param[0])
+def instance(request):
+    """Return a fresh host that has Salt, and what kitchen-salt copies; and how it converges."""
+    platform, suite = request.param
+    options = kitchen.section(kitchen.CONFIG, "provisioner", platform, "single")
+    lab = Lab("test-kitchen", "single", suite)
     lab.down()
     lab.up(apply=False)
-    lab.exec("single", ["mkdir", kitchen.ROOT])
-    archive = tar(kitchen.sandbox(OPTIONS))
-    docker("exec", "-i", lab.container("single"), "tar", "-xC", kitchen.ROOT, input=archive)
-    # Nothing but what was copied may lead to the result.
+    # What the lab has put there is not to help.
     lab.exec("single", ["rm", "-r", "/etc/salt", "/srv/formula"])
-    yield lab
+    lab.exec("single", ["mkdir", kitchen.ROOT])
+    archive = tar(kitchen.sandbox(options))
+    docker("exec", "-i", lab.container("single"), "tar", "-xC", kitchen.ROOT, input=archive)
+    yield lab, kitchen.salt_call(options)
     lab.down()
 
 
 @pytest.fixture(scope="module")
-def converged(lab):
-    """Converge the host once; return its lab and what Salt printed."""
-    done = lab.exec("single", kitchen.salt_call(OPTIONS), check=False)
-    return lab, done
+def converged(instance):
+    """Converge the host; return what that printed."""
+    lab, command = instance
+    return lab.exec("single", command, check=False)
 
 
 def test_a_fresh_host_converges(converged):
-    _, done = converged
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "changed=" in done.stdout
+    assert converged.returncode == 0, converged.stdout + converged.stderr
+    assert "changed=" in converged.stdout
 
 
-def test_the_highstate_has_synced_the_formulas_modules(converged):
-    lab, _ = converged
+def test_the_highstate_has_synced_the_formulas_modules(instance, converged):
+    lab, _ = instance
     synced = lab.exec("single", ["ls", f"{kitchen.ROOT}/var/cache/salt/minion/extmods/states"])
     assert "slurm.py" in synced.stdout.split()
 
 
-def test_the_host_passes_the_verifier(converged):
-    lab, _ = converged
+def test_the_host_passes_the_verifier(instance, converged):
+    lab, _ = instance
     done = kitchen.verify("single", lab.container("single"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert " skipped" not in done.stdout
 
 
-def test_a_second_converge_changes_nothing(converged):
-    lab, _ = converged
-    done = lab.exec("single", kitchen.salt_call(OPTIONS))
+def test_a_second_converge_changes_nothing(instance, converged):
+    lab, command = instance
+    done = lab.exec("single", command)
     assert "changed=" not in done.stdout

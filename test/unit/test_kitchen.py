@@ -34,7 +34,7 @@ def test_the_salt_of_kitchen_is_the_salt_of_the_lab():
         (
             ["platforms", 0, "driver_confg"],
             {},
-            "platforms:debian-12:driver_confg: is nothing that this file says",
+            "platforms:debian-12:driver_confg: unknown; did you mean driver?",
         ),
         (["platforms", 0, "name"], "debian-11", "platforms: debian-12 is missing"),
         (["provisioner", "formula"], "slurm", "provisioner:formula: slurm does not exist"),

@@ -4,7 +4,7 @@ import pytest
 from lab import TREE, read_topology
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def cluster(pytestconfig):
     """Return the hosts that the topology has."""
     topology = pytestconfig.getoption("--topology")

@@ -65,4 +65,5 @@ def test_every_node_of_the_cluster_is_idle(host, nodes):
 
 
 def test_an_ordinary_user_runs_a_job(host, nodes):
-    assert host.check_output("runuser -u nobody -- srun --chdir=/tmp uname -n") in nodes
+    job = "runuser -u nobody -- timeout 60 srun --chdir=/tmp uname -n"
+    assert host.check_output(job) in nodes
