@@ -4,8 +4,9 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --slow, which test/run all gives."""
+    """Add --slow, which test/run all gives, and what test/verify asks for."""
     parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
+    parser.addoption("--topology", help="test/verify: the folder of test/pillar that is looked at")
 
 
 def pytest_configure(config: pytest.Config) -> None:
