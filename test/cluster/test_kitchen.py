@@ -5,7 +5,8 @@ import tarfile
 
 import kitchen
 import pytest
-from lab import Lab, docker
+from engine import docker
+from lab import Lab
 
 
 def tar(files):
@@ -19,7 +20,13 @@ def tar(files):
     return buffer.getvalue()
 
 
-@pytest.fixture(scope="module", params=[("debian-12", "bookworm")], ids=lambda param: param[0])
+PLATFORMS = [
+    pytest.param(("debian-12", "bookworm"), id="debian-12"),
+    pytest.param(("debian-13", "trixie"), id="debian-13", marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture(scope="module", params=PLATFORMS)
 def instance(request):
     """Return a fresh host that has Salt, and what kitchen-salt copies; and how it converges."""
     platform, suite = request.param

@@ -1,7 +1,7 @@
 """A converged host, seen from outside of it: what its roles say is there, and nothing else."""
 
 import pytest
-from lab import wait_for
+from engine import wait_for
 
 
 @pytest.mark.parametrize(
