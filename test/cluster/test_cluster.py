@@ -10,10 +10,10 @@ from outcome import changed, failed, state
 ALL = {"head.lab.test", "node1.lab.test", "node2.lab.test"}
 
 
-def apply(lab, target="*", **pillar):
+def apply(lab, target="*", test=False, **pillar):
     """Apply the formula, with changes below slurm_galaxy:slurm for this one run."""
     override = json.dumps({"slurm_galaxy": {"slurm": pillar}})
-    return lab.salt(target, "state.apply", "slurm_galaxy", f"pillar={override}")
+    return lab.salt(target, "state.apply", "slurm_galaxy", f"pillar={override}", f"test={test}")
 
 
 def node_state(lab, node):
@@ -38,6 +38,11 @@ def submit(lab, *options, command):
 def main_pid(lab, host, unit):
     """Return the process id of a daemon."""
     return lab.exec(host, ["systemctl", "show", "--value", "-p", "MainPID", unit]).stdout.strip()
+
+
+def slurm_conf_sum(lab, host):
+    """Return a sum of a host's slurm.conf."""
+    return lab.exec(host, ["md5sum", "/etc/slurm/slurm.conf"]).stdout
 
 
 def test_fresh_hosts_converge_in_one_run(first_run):
@@ -68,6 +73,17 @@ def test_the_second_run_changes_nothing(cluster):
 def test_a_test_run_on_a_converged_host_is_exact(cluster):
     states = cluster.salt("*", "state.apply", "slurm_galaxy", "test=True")
     assert {host: failed(s) + changed(s) for host, s in states.items()} == {h: [] for h in ALL}
+
+
+def test_a_test_run_foretells_a_restart_and_does_not_make_it(cluster):
+    before = main_pid(cluster, "head", "slurmctld"), slurm_conf_sum(cluster, "head")
+    states = apply(cluster, "head.lab.test", test=True, config={"MaxJobCount": 5000})
+    assert failed(states["head.lab.test"]) == []
+    assert [change.partition(":")[0] for change in changed(states["head.lab.test"])] == [
+        "Slurm's configuration is in place",
+        "slurmctld has loaded its configuration",
+    ]
+    assert before == (main_pid(cluster, "head", "slurmctld"), slurm_conf_sum(cluster, "head"))
 
 
 def test_a_node_has_no_controller_and_the_controller_no_node(cluster):
@@ -101,11 +117,7 @@ def test_accounts_have_the_same_ids_on_every_host(cluster):
 
 
 def test_every_host_has_the_same_slurm_conf(cluster):
-    sums = {
-        cluster.exec(host, ["md5sum", "/etc/slurm/slurm.conf"]).stdout
-        for host in ("head", "node1", "node2")
-    }
-    assert len(sums) == 1
+    assert len({slurm_conf_sum(cluster, host) for host in ("head", "node1", "node2")}) == 1
 
 
 def test_the_munge_key_is_in_no_report_and_no_file_that_others_can_read(cluster, first_run):
