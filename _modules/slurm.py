@@ -955,10 +955,13 @@ def sinfo(partition=None, timeout=30):
 
     Source: sinfo.1, --format.
     """
-    argv = ["sinfo", "--all"] + ([f"--partition={partition}"] if partition else [])
+    # sinfo takes --all or --partition, and without --all it is silent about hidden partitions.
+    wanted = _split(partition)
     result: dict = {}
-    rows = _table(argv, ("%R", "%P", "%a", "%l", "%F", "%C", "%T", "%N"), timeout)
+    rows = _table(["sinfo", "--all"], ("%R", "%P", "%a", "%l", "%F", "%C", "%T", "%N"), timeout)
     for name, starred, avail, limit, node_counts, cpu_counts, state, nodelist in rows:
+        if wanted and name not in wanted:
+            continue
         entry = result.setdefault(
             name,
             {

@@ -725,6 +725,14 @@ def test_sinfo_merges_the_states_of_a_partition(slurm_says):
     assert found["empty"]["states"] == {} and found["empty"]["time_limit"] is None
 
 
+def test_sinfo_of_named_partitions_sees_hidden_ones(slurm_says):
+    row = ("up", "infinite", "0/1/0/1", "0/2/0/2", "idle", "n1")
+    slurm_says.answers.append(table([(name, name, *row) for name in ("a", "b", "c")]))
+    assert set(slurm.sinfo(partition="c,a,none")) == {"a", "c"}
+    (call,) = slurm_says.calls
+    assert "--all" in call.argv and not [word for word in call.argv if "partition" in word]
+
+
 @given(names=st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=3))
 def test_squeue_keeps_any_name_whole(names):
     rows = []
