@@ -16,6 +16,7 @@ Units, everywhere: memory in MiB, times in seconds (None is no limit), timestamp
 them (ISO, the host's own time zone).
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -23,6 +24,7 @@ import pathlib
 import pwd
 import re
 import secrets
+import tempfile
 import time
 
 from salt.exceptions import CommandExecutionError, SaltInvocationError
@@ -1331,21 +1333,37 @@ def sbatch(script, args=None, options=None, runas=None, allow_root=False, cwd=No
     """
     user = _account(runas, allow_root)
     argv = ["sbatch", "--parsable", *_options(options)]
-    given = {}
-    if script.lstrip().startswith("#!"):
-        given["stdin"] = script.lstrip()
-        argv += ["/dev/stdin", *args] if args else []
-    elif script.startswith("/") and "\n" not in script:
-        argv += [script, *(args or [])]
-    else:
+    given = {"runas": user, "cwd": cwd or "/"}
+    if script.startswith("/") and "\n" not in script:
+        text = _ask([*argv, script, *(args or [])], timeout, **given)
+    elif not script.lstrip().startswith("#!"):
         raise SaltInvocationError(
             "script is neither an absolute path nor a text that begins with #! and a program"
         )
-    text = _ask(argv, timeout, runas=user, cwd=cwd or "/", **given)
+    elif args:
+        with _script(script.lstrip(), user) as path:
+            text = _ask([*argv, path, *args], timeout, **given)
+    else:
+        text = _ask(argv, timeout, stdin=script.lstrip(), **given)
     match = re.search(r"^(\d+)(?:;\S+)?\s*$", text, re.MULTILINE)
     if not match:
         raise CommandExecutionError(f"sbatch printed no job id: {text.strip()}")
     return int(match[1])
+
+
+@contextlib.contextmanager
+def _script(text, user):
+    """Keep a text in a file of a user's; sbatch takes arguments of no other script.
+
+    The user may not open root's pipe by a name such as /dev/stdin.
+    """
+    uid = pwd.getpwnam(user).pw_uid
+    with tempfile.TemporaryDirectory(prefix="slurm-") as folder:
+        path = pathlib.Path(folder, "sbatch")  # so is a job called that came by standard input
+        path.write_text(text, encoding="utf-8")
+        for each in (path, path.parent):
+            os.chown(each, uid, -1)
+        yield str(path)
 
 
 def srun(command, options=None, runas=None, allow_root=False, cwd=None, timeout=300):

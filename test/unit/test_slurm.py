@@ -766,6 +766,23 @@ def test_sbatch_gives_the_script_on_stdin_and_returns_the_id(slurm_says):
     assert (call.runas, call.stdin) == ("galaxy", "#!/bin/sh\ntrue\n")
 
 
+def test_sbatch_gives_a_text_with_arguments_in_a_file_of_the_users(slurm_says, monkeypatch):
+    owners = {}
+    monkeypatch.setattr(slurm.os, "chown", lambda path, uid, gid: owners.update({str(path): uid}))
+    seen = []
+
+    def submit(argv):
+        seen.append(Path(argv[-2]).read_text())
+        return "125\n"
+
+    slurm_says.answers.append(submit)
+    assert slurm.sbatch("#!/bin/sh\ntrue\n", args=["a b"], runas="galaxy") == 125
+    *_, path, word = slurm_says.calls[0].argv
+    assert (seen, word, Path(path).name) == (["#!/bin/sh\ntrue\n"], "a b", "sbatch")
+    assert owners == {path: 2001, str(Path(path).parent): 2001}
+    assert not Path(path).parent.exists()
+
+
 def test_sbatch_of_a_path_with_arguments(slurm_says):
     slurm_says.answers.append("sbatch: a word of the site\n124\n")
     assert slurm.sbatch("/srv/x.sh", args=["a b"], runas="galaxy") == 124
