@@ -1428,7 +1428,11 @@ def cancel(job_id, timeout=30):
     """
     if not re.fullmatch(r"\d+(?:_(?:\d+|\[[\d,-]+\])|\+\d+)?", str(job_id)):
         raise SaltInvocationError(f"job_id: {job_id!r} is no job id")
-    _ask(["scancel", job_id], timeout)
+    # Only when it is verbose does scancel say that there is no such job; it succeeds all the same.
+    result = _run(["scancel", "--verbose", job_id], timeout)
+    if result["retcode"] or "Invalid job id" in result["stderr"]:
+        result["stderr"] = re.sub(r"(?m)^scancel: (?!error: ).*\n", "", result["stderr"])
+        raise CommandExecutionError(f"scancel: {_words(result)}")
     return True
 
 

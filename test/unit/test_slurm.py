@@ -833,6 +833,19 @@ def test_cancel_refuses_what_is_no_job(slurm_says, job_id):
         slurm.cancel(job_id)
 
 
+def test_cancel_tells_a_job_that_is_not_there_from_one_that_has_ended(slurm_says):
+    begins = "scancel: Terminating job 9\nscancel: error: Kill job error on job id 9: "
+    slurm_says.answers += [
+        (0, "", begins + "Job/step already completing or completed\n"),
+        (0, "", begins + "Invalid job id specified\n"),
+        (1, "", begins + "Unable to contact slurm controller (connect failure)\n"),
+    ]
+    assert slurm.cancel(9) is True
+    for words in ("Invalid job id specified", "Unable to contact slurm controller"):
+        with pytest.raises(CommandExecutionError, match=f"^scancel: error: Kill .* 9: {words}"):
+            slurm.cancel(9)
+
+
 def test_drain_and_resume(slurm_says):
     slurm_says.answers.append("")
     assert slurm.drain(["n1", "n2"], "new disks") is True
