@@ -1479,11 +1479,16 @@ def wait_job(job_id, timeout=300, interval=2):
             open_parts = [part for part in parts if part["JobState"] not in _TERMINAL]
             if not open_parts:
                 failed = [part for part in parts if part["JobState"] != "COMPLETED"]
-                return _ended((failed or parts)[0])
+                return _ended(min(failed or parts, key=_number))
             status = f"{open_parts[0]['JobState']} ({open_parts[0].get('Reason')})"
         if time.monotonic() + interval > end:
             raise CommandExecutionError(f"job {job_id} has not ended in {timeout} s: {status}")
         time.sleep(interval)
+
+
+def _number(part):
+    """Return which part of a job a record is; scontrol begins with an array's last task."""
+    return _int(part.get("ArrayTaskId") or part.get("HetJobOffset")) or 0
 
 
 def _ended(record):

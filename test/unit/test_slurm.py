@@ -882,6 +882,15 @@ def test_wait_job_reports_the_part_that_failed(slurm_says):
     assert slurm.wait_job(5)["state"] == "TIMEOUT"
 
 
+def test_wait_job_reports_the_first_task_that_failed_whatever_their_order(slurm_says):
+    slurm_says.answers.append(
+        record("FAILED", "5:0", job=7, extra="ArrayJobId=7 ArrayTaskId=10 ")
+        + record("FAILED", "4:0", job=6, extra="ArrayJobId=7 ArrayTaskId=9 ")
+        + record(job=5, extra="ArrayJobId=7 ArrayTaskId=1 ")
+    )
+    assert slurm.wait_job(7)["exit_code"] == 4
+
+
 def test_wait_job_is_bounded(slurm_says):
     slurm_says.answers.append(record("PENDING"))
     with pytest.raises(CommandExecutionError, match=r"not ended in 0 s: PENDING \(Why\)"):
