@@ -75,8 +75,8 @@ _NOTHING = {"", "(null)", "N/A", "n/a", "None", "Unknown", "NONE"}
 # --- asking Slurm ---------------------------------------------------------------------------------
 
 
-def _run(argv, timeout, **kwargs):
-    """Run a Slurm program within a bound; return cmd.run_all's mapping."""
+def _run(argv, timeout, late=None, **kwargs):
+    """Run a Slurm program within a bound, and say ``late`` at it; return cmd.run_all's mapping."""
     argv = [str(part) for part in argv]
     if "runas" not in kwargs:
         kept = {name: value for name, value in os.environ.items() if not _INTERACTIVE.match(name)}
@@ -96,8 +96,9 @@ def _run(argv, timeout, **kwargs):
         reason = str(exc).rpartition("reason: ")[2]
         raise CommandExecutionError(f"{argv[0]} cannot be run on this host: {reason}") from exc
     if result["retcode"] and result["stdout"].endswith(f"Timed out after {timeout} seconds"):
+        question = "is slurmctld running and reachable?"
         raise CommandExecutionError(
-            f"{argv[0]} got no answer within {timeout} s: is slurmctld running and reachable?"
+            late or f"{argv[0]} got no answer within {timeout} s: {question}"
         )
     for stream in ("stdout", "stderr"):
         result[stream] = result[stream].encode("latin-1", "replace").decode("utf-8", "replace")
@@ -1333,7 +1334,11 @@ def sbatch(script, args=None, options=None, runas=None, allow_root=False, cwd=No
     """
     user = _account(runas, allow_root)
     argv = ["sbatch", "--parsable", *_options(options)]
-    given = {"runas": user, "cwd": cwd or "/"}
+    late = (
+        f"sbatch got no answer within {timeout} s: is slurmctld running and reachable? "
+        "It may have the job all the same; see squeue before you submit it again"
+    )
+    given = {"late": late, "runas": user, "cwd": cwd or "/"}
     if script.startswith("/") and "\n" not in script:
         text = _ask([*argv, script, *(args or [])], timeout, **given)
     elif not script.lstrip().startswith("#!"):
@@ -1400,7 +1405,8 @@ def srun(command, options=None, runas=None, allow_root=False, cwd=None, timeout=
         raise SaltInvocationError(f"command is a list of a program and its arguments: {command!r}")
     user = _account(runas, allow_root)
     argv = ["srun", *_options(options), "--", *command]
-    result = _run(argv, timeout, runas=user, cwd=cwd or "/")
+    late = f"srun: {command[0]} had not ended after {timeout} s, and was stopped with its job"
+    result = _run(argv, timeout, late, runas=user, cwd=cwd or "/")
     return {key: result[key] for key in ("stdout", "stderr", "retcode")}
 
 

@@ -667,6 +667,21 @@ def test_no_answer_at_all_is_bounded(slurm_says):
         slurm.nodes(timeout=3)
 
 
+@pytest.mark.parametrize(
+    ("ask", "says"),
+    [
+        (lambda: slurm.srun(["sleep", "9"], runas="galaxy", timeout=3),
+         "srun: sleep had not ended after 3 s, and was stopped with its job"),
+        (lambda: slurm.sbatch("#!/bin/sh", runas="galaxy", timeout=3),
+         "sbatch got no answer within 3 s: .* It may have the job all the same"),
+    ],
+)  # fmt: skip
+def test_a_bound_that_is_reached_says_what_became_of_the_job(slurm_says, ask, says):
+    slurm_says.answers.append((1, "['x'] : Timed out after 3 seconds", ""))
+    with pytest.raises(CommandExecutionError, match=f"^{says}"):
+        ask()
+
+
 def test_a_host_without_slurm_says_so(slurm_says):
     slurm_says.answers.append(CommandExecutionError("Unable …, reason: [Errno 2] No such file"))
     with pytest.raises(
