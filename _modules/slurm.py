@@ -16,6 +16,7 @@ Units, everywhere: memory in MiB, times in seconds (None is no limit), timestamp
 them (ISO, the host's own time zone).
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -23,6 +24,7 @@ import pathlib
 import pwd
 import re
 import secrets
+import tempfile
 import time
 
 from salt.exceptions import CommandExecutionError, SaltInvocationError
@@ -73,8 +75,8 @@ _NOTHING = {"", "(null)", "N/A", "n/a", "None", "Unknown", "NONE"}
 # --- asking Slurm ---------------------------------------------------------------------------------
 
 
-def _run(argv, timeout, **kwargs):
-    """Run a Slurm program within a bound; return cmd.run_all's mapping."""
+def _run(argv, timeout, late=None, **kwargs):
+    """Run a Slurm program within a bound, and say ``late`` at it; return cmd.run_all's mapping."""
     argv = [str(part) for part in argv]
     if "runas" not in kwargs:
         kept = {name: value for name, value in os.environ.items() if not _INTERACTIVE.match(name)}
@@ -94,8 +96,9 @@ def _run(argv, timeout, **kwargs):
         reason = str(exc).rpartition("reason: ")[2]
         raise CommandExecutionError(f"{argv[0]} cannot be run on this host: {reason}") from exc
     if result["retcode"] and result["stdout"].endswith(f"Timed out after {timeout} seconds"):
+        question = "is slurmctld running and reachable?"
         raise CommandExecutionError(
-            f"{argv[0]} got no answer within {timeout} s: is slurmctld running and reachable?"
+            late or f"{argv[0]} got no answer within {timeout} s: {question}"
         )
     for stream in ("stdout", "stderr"):
         result[stream] = result[stream].encode("latin-1", "replace").decode("utf-8", "replace")
@@ -957,10 +960,13 @@ def sinfo(partition=None, timeout=30):
 
     Source: sinfo.1, --format.
     """
-    argv = ["sinfo", "--all"] + ([f"--partition={partition}"] if partition else [])
+    # sinfo takes --all or --partition, and without --all it is silent about hidden partitions.
+    wanted = _split(partition)
     result: dict = {}
-    rows = _table(argv, ("%R", "%P", "%a", "%l", "%F", "%C", "%T", "%N"), timeout)
+    rows = _table(["sinfo", "--all"], ("%R", "%P", "%a", "%l", "%F", "%C", "%T", "%N"), timeout)
     for name, starred, avail, limit, node_counts, cpu_counts, state, nodelist in rows:
+        if wanted and name not in wanted:
+            continue
         entry = result.setdefault(
             name,
             {
@@ -1333,21 +1339,41 @@ def sbatch(script, args=None, options=None, runas=None, allow_root=False, cwd=No
     """
     user = _account(runas, allow_root)
     argv = ["sbatch", "--parsable", *_options(options)]
-    given = {}
-    if script.lstrip().startswith("#!"):
-        given["stdin"] = script.lstrip()
-        argv += ["/dev/stdin", *args] if args else []
-    elif script.startswith("/") and "\n" not in script:
-        argv += [script, *(args or [])]
-    else:
+    late = (
+        f"sbatch got no answer within {timeout} s: is slurmctld running and reachable? "
+        "It may have the job all the same; see squeue before you submit it again"
+    )
+    given = {"late": late, "runas": user, "cwd": cwd or "/"}
+    if script.startswith("/") and "\n" not in script:
+        text = _ask([*argv, script, *(args or [])], timeout, **given)
+    elif not script.lstrip().startswith("#!"):
         raise SaltInvocationError(
             "script is neither an absolute path nor a text that begins with #! and a program"
         )
-    text = _ask(argv, timeout, runas=user, cwd=cwd or "/", **given)
+    elif args:
+        with _script(script.lstrip(), user) as path:
+            text = _ask([*argv, path, *args], timeout, **given)
+    else:
+        text = _ask(argv, timeout, stdin=script.lstrip(), **given)
     match = re.search(r"^(\d+)(?:;\S+)?\s*$", text, re.MULTILINE)
     if not match:
         raise CommandExecutionError(f"sbatch printed no job id: {text.strip()}")
     return int(match[1])
+
+
+@contextlib.contextmanager
+def _script(text, user):
+    """Keep a text in a file of a user's; sbatch takes arguments of no other script.
+
+    The user may not open root's pipe by a name such as /dev/stdin.
+    """
+    uid = pwd.getpwnam(user).pw_uid
+    with tempfile.TemporaryDirectory(prefix="slurm-") as folder:
+        path = pathlib.Path(folder, "sbatch")  # so is a job called that came by standard input
+        path.write_text(text, encoding="utf-8")
+        for each in (path, path.parent):
+            os.chown(each, uid, -1)
+        yield str(path)
 
 
 def srun(command, options=None, runas=None, allow_root=False, cwd=None, timeout=300):
@@ -1384,7 +1410,8 @@ def srun(command, options=None, runas=None, allow_root=False, cwd=None, timeout=
         raise SaltInvocationError(f"command is a list of a program and its arguments: {command!r}")
     user = _account(runas, allow_root)
     argv = ["srun", *_options(options), "--", *command]
-    result = _run(argv, timeout, runas=user, cwd=cwd or "/")
+    late = f"srun: {command[0]} had not ended after {timeout} s, and was stopped with its job"
+    result = _run(argv, timeout, late, runas=user, cwd=cwd or "/")
     return {key: result[key] for key in ("stdout", "stderr", "retcode")}
 
 
@@ -1412,7 +1439,11 @@ def cancel(job_id, timeout=30):
     """
     if not re.fullmatch(r"\d+(?:_(?:\d+|\[[\d,-]+\])|\+\d+)?", str(job_id)):
         raise SaltInvocationError(f"job_id: {job_id!r} is no job id")
-    _ask(["scancel", job_id], timeout)
+    # Only when it is verbose does scancel say that there is no such job; it succeeds all the same.
+    result = _run(["scancel", "--verbose", job_id], timeout)
+    if result["retcode"] or "Invalid job id" in result["stderr"]:
+        result["stderr"] = re.sub(r"(?m)^scancel: (?!error: ).*\n", "", result["stderr"])
+        raise CommandExecutionError(f"scancel: {_words(result)}")
     return True
 
 
@@ -1459,11 +1490,16 @@ def wait_job(job_id, timeout=300, interval=2):
             open_parts = [part for part in parts if part["JobState"] not in _TERMINAL]
             if not open_parts:
                 failed = [part for part in parts if part["JobState"] != "COMPLETED"]
-                return _ended((failed or parts)[0])
+                return _ended(min(failed or parts, key=_number))
             status = f"{open_parts[0]['JobState']} ({open_parts[0].get('Reason')})"
         if time.monotonic() + interval > end:
             raise CommandExecutionError(f"job {job_id} has not ended in {timeout} s: {status}")
         time.sleep(interval)
+
+
+def _number(part):
+    """Return which part of a job a record is; scontrol begins with an array's last task."""
+    return _int(part.get("ArrayTaskId") or part.get("HetJobOffset")) or 0
 
 
 def _ended(record):

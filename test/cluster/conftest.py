@@ -1,5 +1,7 @@
 """The lab's hosts for the cluster tests, fresh for every session and gone after it."""
 
+import json
+
 import pytest
 from lab import Lab
 
@@ -26,3 +28,18 @@ def first_run(fresh):
 def cluster(fresh, first_run):
     """Return the lab of the cluster that the first run has made."""
     return fresh
+
+
+@pytest.fixture(scope="session")
+def call(cluster):
+    """Return a way to call a function of Salt on one host; an error is answered as its text."""
+
+    def call(function, *args, host="head", **kwargs):
+        def word(value):
+            # As YAML reads it, which has no pairs of escapes for what lies beyond 16 bits.
+            return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+        words = [*map(word, args), *(f"{key}={word(value)}" for key, value in kwargs.items())]
+        return cluster.salt(f"{host}.lab.test", function, *words)[f"{host}.lab.test"]
+
+    return call

@@ -589,6 +589,21 @@ def test_no_answer_at_all_is_bounded(slurm_says):
         slurm.nodes(timeout=3)
 
 
+@pytest.mark.parametrize(
+    ("ask", "says"),
+    [
+        (lambda: slurm.srun(["sleep", "9"], runas="galaxy", timeout=3),
+         "srun: sleep had not ended after 3 s, and was stopped with its job"),
+        (lambda: slurm.sbatch("#!/bin/sh", runas="galaxy", timeout=3),
+         "sbatch got no answer within 3 s: .* It may have the job all the same"),
+    ],
+)  # fmt: skip
+def test_a_bound_that_is_reached_says_what_became_of_the_job(slurm_says, ask, says):
+    slurm_says.answers.append((1, "['x'] : Timed out after 3 seconds", ""))
+    with pytest.raises(CommandExecutionError, match=f"^{says}"):
+        ask()
+
+
 def test_a_host_without_slurm_says_so(slurm_says):
     slurm_says.answers.append(CommandExecutionError("Unable …, reason: [Errno 2] No such file"))
     with pytest.raises(
@@ -647,6 +662,14 @@ def test_sinfo_merges_the_states_of_a_partition(slurm_says):
     assert found["empty"]["states"] == {} and found["empty"]["time_limit"] is None
 
 
+def test_sinfo_of_named_partitions_sees_hidden_ones(slurm_says):
+    row = ("up", "infinite", "0/1/0/1", "0/2/0/2", "idle", "n1")
+    slurm_says.answers.append(table([(name, name, *row) for name in ("a", "b", "c")]))
+    assert set(slurm.sinfo(partition="c,a,none")) == {"a", "c"}
+    (call,) = slurm_says.calls
+    assert "--all" in call.argv and not [word for word in call.argv if "partition" in word]
+
+
 @given(names=st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=3))
 def test_squeue_keeps_any_name_whole(names):
     rows = []
@@ -678,6 +701,23 @@ def test_sbatch_gives_the_script_on_stdin_and_returns_the_id(slurm_says):
     call = slurm_says.calls[0]
     assert call.argv == ["sbatch", "--parsable", "--partition=main", "-n", "2", "--hold"]
     assert (call.runas, call.stdin) == ("galaxy", "#!/bin/sh\ntrue\n")
+
+
+def test_sbatch_gives_a_text_with_arguments_in_a_file_of_the_users(slurm_says, monkeypatch):
+    owners = {}
+    monkeypatch.setattr(slurm.os, "chown", lambda path, uid, gid: owners.update({str(path): uid}))
+    seen = []
+
+    def submit(argv):
+        seen.append(Path(argv[-2]).read_text())
+        return "125\n"
+
+    slurm_says.answers.append(submit)
+    assert slurm.sbatch("#!/bin/sh\ntrue\n", args=["a b"], runas="galaxy") == 125
+    *_, path, word = slurm_says.calls[0].argv
+    assert (seen, word, Path(path).name) == (["#!/bin/sh\ntrue\n"], "a b", "sbatch")
+    assert owners == {path: 2001, str(Path(path).parent): 2001}
+    assert not Path(path).parent.exists()
 
 
 def test_sbatch_of_a_path_with_arguments(slurm_says):
@@ -730,6 +770,19 @@ def test_cancel_refuses_what_is_no_job(slurm_says, job_id):
         slurm.cancel(job_id)
 
 
+def test_cancel_tells_a_job_that_is_not_there_from_one_that_has_ended(slurm_says):
+    begins = "scancel: Terminating job 9\nscancel: error: Kill job error on job id 9: "
+    slurm_says.answers += [
+        (0, "", begins + "Job/step already completing or completed\n"),
+        (0, "", begins + "Invalid job id specified\n"),
+        (1, "", begins + "Unable to contact slurm controller (connect failure)\n"),
+    ]
+    assert slurm.cancel(9) is True
+    for words in ("Invalid job id specified", "Unable to contact slurm controller"):
+        with pytest.raises(CommandExecutionError, match=f"^scancel: error: Kill .* 9: {words}"):
+            slurm.cancel(9)
+
+
 def test_drain_and_resume(slurm_says):
     slurm_says.answers.append("")
     assert slurm.drain(["n1", "n2"], "new disks") is True
@@ -764,6 +817,15 @@ def test_wait_job_polls_until_the_end(slurm_says):
 def test_wait_job_reports_the_part_that_failed(slurm_says):
     slurm_says.answers.append(record() + record("TIMEOUT", "0:15", job=6))
     assert slurm.wait_job(5)["state"] == "TIMEOUT"
+
+
+def test_wait_job_reports_the_first_task_that_failed_whatever_their_order(slurm_says):
+    slurm_says.answers.append(
+        record("FAILED", "5:0", job=7, extra="ArrayJobId=7 ArrayTaskId=10 ")
+        + record("FAILED", "4:0", job=6, extra="ArrayJobId=7 ArrayTaskId=9 ")
+        + record(job=5, extra="ArrayJobId=7 ArrayTaskId=1 ")
+    )
+    assert slurm.wait_job(7)["exit_code"] == 4
 
 
 def test_wait_job_is_bounded(slurm_says):
