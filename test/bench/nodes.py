@@ -11,7 +11,8 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from lab import Lab, wait_for
+from engine import wait_for
+from lab import Lab
 from outcome import failed
 
 ROUNDS = 5

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from lab import together, wait_for
+from engine import together, wait_for
 from loading import TREE
 from outcome import failed
 
