@@ -1,4 +1,4 @@
-"""Other ways to the same cluster: test=True first, a role alone, salt-ssh, two applies at once."""
+"""Other ways to the same cluster: test=True first, a role alone, salt-ssh."""
 
 import json
 
