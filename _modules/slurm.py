@@ -1064,7 +1064,8 @@ def squeue(jobs=None, user=None, partition=None, states=None, timeout=30):
     unit), time and time_limit in seconds, submit, start, end, priority, dependency, features,
     reservation, comment, command, work_dir. What is not known is None.
 
-    Raises CommandExecutionError with Slurm's words when the controller does not answer.
+    Raises SaltInvocationError for a user that this host does not know, CommandExecutionError with
+    Slurm's words when the controller does not answer.
 
     Source: squeue.1, --format.
     """
@@ -1072,9 +1073,20 @@ def squeue(jobs=None, user=None, partition=None, states=None, timeout=30):
     for option, value in (("jobs", jobs), ("user", user), ("partition", partition),
                           ("states", states)):  # fmt: skip
         if value:
-            listed = ",".join(map(str, value)) if isinstance(value, list) else value
-            argv.append(f"--{option}={listed}")
+            listed = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            argv.append(f"--{option}={_uids(listed) if option == 'user' else listed}")
     return [_job_row(row) for row in _table(argv, _SQUEUE_FIELDS.values(), timeout)]
+
+
+def _uids(users):
+    """Return users by their numbers: squeue succeeds without the jobs of a name that it does not
+    know, and 26.05 does not know nobody."""
+    try:
+        return ",".join(
+            name if name.isdigit() else str(pwd.getpwnam(name).pw_uid) for name in _split(users)
+        )
+    except KeyError as exc:
+        raise SaltInvocationError(f"user: {exc.args[0]}") from exc
 
 
 def _job_row(row):

@@ -81,7 +81,7 @@ def impatient(cluster):
         assert failed(states["head.lab.test"]) == []
         wait_idle(cluster)
 
-    apply(SlurmdTimeout=6)
+    apply(SlurmdTimeout=20)  # less, and the wait for one node makes slurmctld give up the other
     yield
     apply()
 
@@ -166,7 +166,7 @@ def test_nodes_are_listed_with_what_they_have(call):
     found = call("slurm.nodes")
     assert [node["name"] for node in found] == NODES
     for each in found:
-        assert (each["state"], each["flags"], each["reason"]) == ("IDLE", [], None)
+        assert (each["state"], each["flags"]) == ("IDLE", [])
         assert each["cpus"] == {"allocated": 0, "idle": 2, "other": 0, "total": 2}
         assert (each["memory"], each["partitions"]) == (1000, ["main"])
         assert each["version"] == call("slurm.version")
@@ -183,6 +183,7 @@ def test_every_view_agrees_on_a_running_job(call, running):
     assert (row["user"], row["cpus"], row["time_limit"]) == ("nobody", 1, DAY)
     assert call("slurm.squeue", jobs=[running], partition="main", states="running") != []
     assert call("slurm.squeue", states="pending") == []
+    assert "no-one" in call("slurm.squeue", user="nobody,no-one")
     record = call("slurm.job", running)
     assert (record["JobId"], record["NodeList"]) == (str(running), "node1")
     busy = node(call, "node1")
@@ -473,11 +474,13 @@ def test_a_stopped_node_is_seen_as_not_responding_and_then_as_down(cluster, call
         wait_for("not responding", lambda: "NOT_RESPONDING" in node(call, "node2")["flags"])
         wait_for("down", lambda: node(call, "node2")["state"] == "DOWN")
         lost = node(call, "node2")
-        assert (lost["reason"], lost["reason_user"]) == ("Not responding", "slurm")
+        assert (lost["reason"][-14:], lost["reason_user"]) == ("Not responding", "slurm")
         assert call("slurm.sinfo")["main"]["states"] == {"idle": "node1", "down*": "node2"}
     finally:
         cluster.exec("node2", ["systemctl", "start", "slurmd"])
-    wait_for("it is back", lambda: node(call, "node2")["state"] == "IDLE")
+    wait_for("it responds", lambda: "NOT_RESPONDING" not in node(call, "node2")["flags"])
+    # 24.11 keeps the reason of an earlier drain, and such a node does not return by itself.
+    call("slurm.resume", "node2")
 
 
 QUESTIONS = {"nodes": {}, "sinfo": {}, "squeue": {}, "config": {}, "job": {"job_id": 1}}

@@ -694,6 +694,14 @@ def test_squeue_keeps_any_name_whole(names):
     assert found[0]["time"] == 65 and found[0]["time_limit"] is None and found[0]["cpus"] == 2
 
 
+def test_squeue_asks_for_users_by_number(slurm_says):
+    slurm_says.answers.append("")
+    assert slurm.squeue(user="galaxy,root,1007") == []
+    assert "--user=2001,0,1007" in slurm_says.calls[0].argv
+    with pytest.raises(SaltInvocationError, match=r"user: .*ada"):
+        slurm.squeue(user="galaxy,ada")
+
+
 def test_sbatch_gives_the_script_on_stdin_and_returns_the_id(slurm_says):
     slurm_says.answers.append("123;cluster\n")
     options = {"partition": "main", "n": 2, "hold": True, "mail_type": None, "x": False}
