@@ -126,8 +126,10 @@ def engine_answers() -> bool:
 
 def ensure_engine(log: IO[str]) -> None:
     """Install what is missing, and start dockerd only where none answers."""
-    needs = {"docker": "docker.io", "debootstrap": "debootstrap", "ip": "iproute2"}
-    missing = [package for program, package in needs.items() if not shutil.which(program)]
+    needs = {"debootstrap": "debootstrap", "ip": "iproute2"}
+    if not engine_answers():  # a machine may have the client alone
+        needs |= {"docker": "docker.io", "dockerd": "docker.io"}
+    missing = sorted({needs[program] for program in needs if not shutil.which(program)})
     if missing:
         os.environ["DEBIAN_FRONTEND"] = "noninteractive"
         run(["apt-get", "update"], log=log)
@@ -140,6 +142,7 @@ def ensure_engine(log: IO[str]) -> None:
     if Path("/run/systemd/system").exists():
         run(["systemctl", "start", "docker"], log=log)
     else:
+        forget_the_dead()
         with (STATE / "dockerd.log").open("w") as out:
             daemon = subprocess.Popen(
                 ["dockerd"],
@@ -150,6 +153,15 @@ def ensure_engine(log: IO[str]) -> None:
             )
         (STATE / "dockerd.pid").write_text(f"{daemon.pid}\n")
     wait_for(f"dockerd answers (its log: {STATE}/dockerd.log)", engine_answers)
+
+
+def forget_the_dead() -> None:
+    """Remove the pid files of an engine that was killed: the number may be another's by now."""
+    for file in (Path("/run/docker.pid"), Path("/run/docker/containerd/containerd.pid")):
+        if file.exists():
+            comm = Path(f"/proc/{file.read_text().strip()}/comm")
+            if not comm.exists() or comm.read_text().strip() not in ("dockerd", "containerd"):
+                file.unlink()
 
 
 def stop_engine() -> bool:
