@@ -159,8 +159,10 @@ def forget_the_dead() -> None:
     """Remove the pid files of an engine that was killed: the number may be another's by now."""
     for file in (Path("/run/docker.pid"), Path("/run/docker/containerd/containerd.pid")):
         if file.exists():
-            comm = Path(f"/proc/{file.read_text().strip()}/comm")
-            if not comm.exists() or comm.read_text().strip() not in ("dockerd", "containerd"):
+            pid = int(file.read_text())
+            comm = Path(f"/proc/{pid}/comm")
+            alive = comm.exists() and not _is_zombie(pid)
+            if not alive or comm.read_text().strip() not in ("dockerd", "containerd"):
                 file.unlink()
 
 

@@ -354,7 +354,10 @@ class Lab:
         return self.apply() if apply else []
 
     def down(self) -> None:
-        """Remove the lab's containers, network and secrets."""
+        """Remove the lab's containers, network and secrets, also after the engine was stopped."""
+        if self.state.exists() and shutil.which("dockerd"):
+            with locked(), Path(os.devnull).open("w") as log:
+                ensure_engine(log)
         if engine_answers():
             label = f"label={LABEL}={self.name}"
             if ids := docker("ps", "-aq", "--filter", label).split():

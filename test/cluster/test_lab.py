@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from engine import STATE, LabError, docker
+from engine import STATE, LabError, docker, ensure_engine
 from lab import LABEL, Lab
 from loading import TREE
 
@@ -86,8 +86,10 @@ def test_a_mistake_gets_one_sentence(up, argv, says):
     assert "Traceback" not in done.stderr
 
 
-def test_down_leaves_nothing_behind(up):
+def test_down_leaves_nothing_behind(up, tmp_path):
     assert run("down").returncode == 0
+    with (tmp_path / "log").open("w") as log:
+        ensure_engine(log)  # `down` has ended it where the lab had started it
     assert docker("ps", "-aq", "--filter", f"label={LABEL}={NAME}") == ""
     assert docker("network", "ls", "-q", "--filter", f"label={LABEL}={NAME}") == ""
     assert not (STATE / NAME).exists()
