@@ -35,6 +35,9 @@ from xml.parsers import expat
 import yaml
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
+__salt__: dict
+__opts__: dict
+
 CODES = {
     # The file
     "GJ001": "error",  # cannot be read
@@ -106,6 +109,13 @@ CODES = {
     "GJ801": "error",  # Galaxy refuses the file
     "GJ802": "error",  # Galaxy cannot read the file and would run every job locally
     "GJ803": "warning",  # Galaxy's parser could not be asked
+    # The running cluster
+    "GJ901": "error",  # no such partition, or it is not up
+    "GJ902": "error",  # the partition does not admit the user, the account or the QOS
+    "GJ903": "error",  # more CPUs, memory or gres than a node has
+    "GJ904": "error",  # a time above the partition's limit
+    "GJ905": "error",  # Slurm refuses it
+    "GJ906": "error",  # the DRMAA library
 }
 
 # galaxy/jobs/runners of 22.01 to 26.1: module -> class -> parameters of the runner (None: any).
@@ -232,7 +242,11 @@ METRICS = ("core", "cpuinfo", "meminfo", "uname", "env", "cgroup", "hostname", "
 SHELL_PLUGINS = ("LocalShell", "RemoteShell", "SecureShell", "GlobusSecureShell", "ParamikoShell")
 JOB_PLUGINS = ("Slurm", "SlurmTorque", "Torque", "OpenPBS", "LSF")
 DYNAMIC_TYPES = ("python", "docker_dispatch", "choose_one", "burst", "dtd", "legacy")
-SLURM_ARGUMENTS = ("time", "ncpus", "partition")  # galaxy/jobs/runners/util/cli/job/slurm.py: argmap
+SLURM_ARGUMENTS = (
+    "time",
+    "ncpus",
+    "partition",
+)  # galaxy/jobs/runners/util/cli/job/slurm.py: argmap
 CONCURRENT = (
     "destination_user_concurrent_jobs",
     "destination_total_concurrent_jobs",
@@ -1023,7 +1037,9 @@ class _XmlToItems:
         mapping.value[name] = item
 
     def plugins(self, section):
-        runners = self.conf.value["runners"] = _Item({}, self.conf.at if section is None else section.at)
+        runners = self.conf.value["runners"] = _Item(
+            {}, self.conf.at if section is None else section.at
+        )
         if section is None:
             return
         for plugin in section.findall("plugin"):
@@ -1061,7 +1077,9 @@ class _XmlToItems:
             default.open = True
 
     def handlers(self, section):
-        handling = self.conf.value["handling"] = _Item({}, self.conf.at if section is None else section.at)
+        handling = self.conf.value["handling"] = _Item(
+            {}, self.conf.at if section is None else section.at
+        )
         if section is None:
             return
         self.default(section, handling.value)
@@ -1090,7 +1108,9 @@ class _XmlToItems:
     def destinations(self, section):
         if section is None:
             at = self.conf.at
-            self.report("GJ011", at, "<job_conf>", "there is no <destinations>; Galaxy does not start")
+            self.report(
+                "GJ011", at, "<job_conf>", "there is no <destinations>; Galaxy does not start"
+            )
             self.conf.value["execution"] = _Item({"environments": _Item(None, at)}, at)
             return
         environments = _Item([], section.at)
@@ -1175,7 +1195,9 @@ class _XmlToItems:
             self.add(groups, group.attrib["id"], item, "group")
 
     def tools(self, section):
-        tools = self.conf.value["tools"] = _Item([], self.conf.at if section is None else section.at)
+        tools = self.conf.value["tools"] = _Item(
+            [], self.conf.at if section is None else section.at
+        )
         for element in section.findall("tool") if section is not None else []:
             values = self.attributes(
                 element,
@@ -1191,7 +1213,9 @@ class _XmlToItems:
             tools.value.append(_Item(values, element.at))
 
     def limits(self, section):
-        limits = self.conf.value["limits"] = _Item([], self.conf.at if section is None else section.at)
+        limits = self.conf.value["limits"] = _Item(
+            [], self.conf.at if section is None else section.at
+        )
         for element in self.required(section, "limit", ("type",)) if section is not None else []:
             values = self.attributes(
                 element, {"type": "type", "id": "id", "tag": "tag", "window": "window"}
@@ -1314,9 +1338,7 @@ class _Rules:
         if item is None or item.open:
             return True
         if isinstance(item.value, str) and item.value.strip().lower() not in BOOLEANS:
-            self.report(
-                "GJ015", item.at, where, f'{what} is "{item.value}": write true or false'
-            )
+            self.report("GJ015", item.at, where, f'{what} is "{item.value}": write true or false')
         return _truth(item.value)
 
     # Sections
@@ -1399,7 +1421,10 @@ class _Rules:
             near = self.report.near(module, [PREFIX + known for known in RUNNERS])
             if near:
                 self.report(
-                    "GJ103", load.at, where, f'{where}: there is no module "{module}"; did you mean "{near}"?'
+                    "GJ103",
+                    load.at,
+                    where,
+                    f'{where}: there is no module "{module}"; did you mean "{near}"?',
                 )
             return
         if short not in RUNNERS:
@@ -1519,7 +1544,11 @@ class _Rules:
                         )
         for key in ("max_grab", "ready_window_size"):
             item = handling.value.get(key)
-            if item is not None and _integer(item) is None and (item.value is not None or key != "max_grab"):
+            if (
+                item is not None
+                and _integer(item) is None
+                and (item.value is not None or key != "max_grab")
+            ):
                 self.report(
                     "GJ202",
                     item.at,
@@ -1564,7 +1593,10 @@ class _Rules:
         near = self.report.near(item.value, self.handlers) if self.handlers else None
         if near and re.sub(r"\d+$", "", near) != re.sub(r"\d+$", "", item.value):
             self.report(
-                "GJ203", item.at, where, f'handler "{item.value}" is unknown; did you mean "{near}"?'
+                "GJ203",
+                item.at,
+                where,
+                f'handler "{item.value}" is unknown; did you mean "{near}"?',
             )
 
     def check_environments(self):
@@ -1743,7 +1775,10 @@ class _Rules:
                 "; write it as a list of - name: and value:" if isinstance(env.value, dict) else ""
             )
             self.report(
-                "GJ306", env.key_at, where, f"{where}: env is {_kind(env.value)}, not a list{hint}; its jobs fail"
+                "GJ306",
+                env.key_at,
+                where,
+                f"{where}: env is {_kind(env.value)}, not a list{hint}; its jobs fail",
             )
             return
         for item in env.value:
@@ -1822,10 +1857,17 @@ class _Rules:
         for key, item in values.items():
             if isinstance(key, str) and key not in known and not key.startswith(("job_", "shell_")):
                 near = difflib.get_close_matches(key, known, 1, 0.9) if len(key) > 8 else ()
-                if near and self.report.suggestions < MAX_SUGGESTIONS and not _relative(key, near[0]):
+                if (
+                    near
+                    and self.report.suggestions < MAX_SUGGESTIONS
+                    and not _relative(key, near[0])
+                ):
                     self.report.suggestions += 1
                     self.report(
-                        "GJ312", item.key_at, where, f'{where}: parameter "{key}" is unknown; did you mean "{near[0]}"?'
+                        "GJ312",
+                        item.key_at,
+                        where,
+                        f'{where}: parameter "{key}" is unknown; did you mean "{near[0]}"?',
                     )
         if family == "cli":
             self.check_cli(values, where)
@@ -1833,7 +1875,9 @@ class _Rules:
             self.check_native(values, family, where)
 
     def check_native(self, values, family, where):
-        specs = [values[k] for k in PARAMETERS["drmaa"] if k in values and values[k].value is not None]
+        specs = [
+            values[k] for k in PARAMETERS["drmaa"] if k in values and values[k].value is not None
+        ]
         if len(specs) > 1:
             self.report(
                 "GJ016",
@@ -1846,7 +1890,10 @@ class _Rules:
             return
         if not isinstance(spec.value, str):
             self.report(
-                "GJ311", spec.at, where, f"{where}: the native specification is {_kind(spec.value)}, not a string"
+                "GJ311",
+                spec.at,
+                where,
+                f"{where}: the native specification is {_kind(spec.value)}, not a string",
             )
         elif family == "slurm-drmaa" and not TEMPLATED.search(spec.value):
             for problem in __salt__["drmaa.parse_native"](spec.value)["problems"]:
@@ -1859,7 +1906,9 @@ class _Rules:
                 if key == "job_plugin" and not (item is not None and item.open):
                     self.report(
                         "GJ309",
-                        next(iter(values.values())).key_at if values else self.environments_at(where),
+                        next(iter(values.values())).key_at
+                        if values
+                        else self.environments_at(where),
                         where,
                         f"{where} has no job_plugin; its jobs fail: write job_plugin Slurm",
                     )
@@ -1888,13 +1937,19 @@ class _Rules:
         if arguments and not any(TEMPLATED.search(argument) for argument in arguments):
             for problem in __salt__["slurm.parse_options"](arguments)["problems"]:
                 item = next(
-                    (values[k] for k, option in marks["options"].items() if option == problem["option"]),
+                    (
+                        values[k]
+                        for k, option in marks["options"].items()
+                        if option == problem["option"]
+                    ),
                     plugin,
                 )
                 self.report("GJ311", item.at, where, f"{where}: {problem['message']}")
 
     def environments_at(self, where):
-        return next((item.at for name, item, _, _ in self.environments if name in where), self.conf.at)
+        return next(
+            (item.at for name, item, _, _ in self.environments if name in where), self.conf.at
+        )
 
     def check_resubmits(self):
         for name, item, _, _ in self.environments:
@@ -1904,7 +1959,10 @@ class _Rules:
                 continue
             if not isinstance(resubmit.value, list):
                 self.report(
-                    "GJ307", resubmit.at, where, f"{where}: resubmit is {_kind(resubmit.value)}, not a list"
+                    "GJ307",
+                    resubmit.at,
+                    where,
+                    f"{where}: resubmit is {_kind(resubmit.value)}, not a list",
                 )
                 continue
             for entry in resubmit.value:
@@ -2039,7 +2097,10 @@ class _Rules:
                 near = None if key in known else self.report.near(key, known)
                 if near:
                     self.report(
-                        "GJ010", value.key_at, where, f'{where}: unknown key "{key}"; did you mean "{near}"?'
+                        "GJ010",
+                        value.key_at,
+                        where,
+                        f'{where}: unknown key "{key}"; did you mean "{near}"?',
                     )
         bare = not (params.value if params is not None else set(item.value) - set(known))
         if isinstance(name, str) and bare and tool is not None:
@@ -2057,11 +2118,18 @@ class _Rules:
         limits = self.section(self.conf, "limits", list, "file")
         for item in limits.value if limits else ():
             if not isinstance(item.value, dict):
-                self.report("GJ501", item.at, "limits", f"a limit is {_kind(item.value)}, not a mapping")
+                self.report(
+                    "GJ501", item.at, "limits", f"a limit is {_kind(item.value)}, not a mapping"
+                )
                 continue
             kind = item.get("type")
             if kind is None or not isinstance(kind.value, str):
-                self.report("GJ501", (kind or item).at, "limits", "a limit has no type; Galaxy does not start")
+                self.report(
+                    "GJ501",
+                    (kind or item).at,
+                    "limits",
+                    "a limit has no type; Galaxy does not start",
+                )
                 continue
             self.check_limit(item, kind)
 
@@ -2089,11 +2157,20 @@ class _Rules:
                 words = "an integer"
             target = item.get("tag") or item.get("id")
             if target is None or (not self.has_dynamic and target.value not in self.names):
-                what = f'"{target.value}" is no {self.environment}' if target else "it names no id or tag"
+                what = (
+                    f'"{target.value}" is no {self.environment}'
+                    if target
+                    else "it names no id or tag"
+                )
                 near = self.report.mean(target.value, self.names) if target else ""
-                self.report("GJ504", (target or item).at, where, f"{where}: {what}{near}; Galaxy ignores it")
+                self.report(
+                    "GJ504", (target or item).at, where, f"{where}: {what}{near}; Galaxy ignores it"
+                )
         elif name in ("walltime", "total_walltime"):
-            if name == "total_walltime" and _integer(item.value.get("window") or _Item(None, item.at)) is None:
+            if (
+                name == "total_walltime"
+                and _integer(item.value.get("window") or _Item(None, item.at)) is None
+            ):
                 self.report(
                     "GJ502",
                     (item.get("window") or item).at,
@@ -2256,9 +2333,16 @@ def _load(path, text, format, report):
             if conf is None or conf.value is None:
                 report.stop("GJ002", at, "file", "the file holds nothing; Galaxy does not start")
             if not isinstance(conf.value, dict):
-                hint = " (this is XML: its name must contain .xml)" if data.lstrip()[:1] == b"<" else ""
+                hint = (
+                    " (this is XML: its name must contain .xml)"
+                    if data.lstrip()[:1] == b"<"
+                    else ""
+                )
                 report.stop(
-                    "GJ005", conf.at, "file", f"the file is {_kind(conf.value)[:60]}, not a mapping{hint}"
+                    "GJ005",
+                    conf.at,
+                    "file",
+                    f"the file is {_kind(conf.value)[:60]}, not a mapping{hint}",
                 )
             conf, inline = _inline(conf, path, report)
             if not inline and conf is not None and path:
@@ -2283,7 +2367,9 @@ def _inline(conf, path, report):
                 "job_config stands in this file, so Galaxy ignores job_config_file; keep one",
             )
         if not isinstance(inline.value, dict):
-            report.stop("GJ005", inline.key_at, "job_config", f"job_config is {_kind(inline.value)}")
+            report.stop(
+                "GJ005", inline.key_at, "job_config", f"job_config is {_kind(inline.value)}"
+            )
         return inline, True
     directory = os.path.dirname(str(path or ""))
     config_dir = os.path.join(directory, galaxy.text("config_dir") or "")
@@ -2333,29 +2419,29 @@ def validate(
         salt-call --local galaxy_jobconf.validate /etc/galaxy/job_conf.yml
         salt-call --local galaxy_jobconf.validate /etc/galaxy/job_conf.xml venv=/srv/galaxy/venv
 
-    path : str
+    path
         A job_conf.yml or job_conf.xml; or a galaxy.yml, of which the inline ``job_config`` is
         read, or else the file that it names. With ``text``, where that text will stand: macros are
         imported from beside it.
 
-    text : str
+    text
         The configuration itself.
 
-    format : str
+    format
         ``yaml`` or ``xml``; by default what Galaxy takes: XML when the path contains ``.xml``.
 
-    ignore : list
+    ignore
         Codes to leave out.
 
-    venv : str
+    venv
         Galaxy's virtual environment: its own parser is asked as well, as ``user``, so that a file
         that this user cannot read is found. The answer is kept until the files or the installed
         Galaxy change.
 
-    user : str
+    user
         The user that Galaxy runs as.
 
-    config : str
+    config
         Path of galaxy.yml, for the options that change how Galaxy reads the file.
 
     Returns a list of findings, sorted by place: code (documented in
@@ -2454,10 +2540,10 @@ def render(conf, format="yaml"):
 
         salt-call --local galaxy_jobconf.render '{runners: {local: {load: local}}, execution: {…}}' xml
 
-    conf : dict
+    conf
         What a job_conf.yml holds.
 
-    format : str
+    format
         ``yaml`` or ``xml``.
 
     Returns the text; Galaxy reads the same from both.
@@ -2494,7 +2580,7 @@ def convert(path=None, to="yaml", text=None, format=None):
     path, text, format
         As for ``validate``.
 
-    to : str
+    to
         ``yaml`` or ``xml``.
 
     Returns the text. Comments are lost.
@@ -2540,7 +2626,9 @@ def _from_xml(conf):
             environment["params"] = flat
         else:
             environment.update(flat)
-        environments[name] = {k: v for k, v in environment.items() if v or k == "params" or k in flat}
+        environments[name] = {
+            k: v for k, v in environment.items() if v or k == "params" or k in flat
+        }
     plain["execution"]["environments"] = environments
     for tool in plain["tools"]:
         if not tool["params"]:
@@ -2814,7 +2902,9 @@ def _ask_galaxy(report, path, text, format, imports, venv, user, config):
     for file in [config, path if text is None else None, *imports]:
         try:
             state = os.stat(file) if file else None
-            digest.update(repr((file, state and (state.st_mode, state.st_uid, state.st_gid))).encode())
+            digest.update(
+                repr((file, state and (state.st_mode, state.st_uid, state.st_gid))).encode()
+            )
             digest.update(_read_file(file) if file else b"")
         except (OSError, ValueError) as error:
             digest.update(repr((file, str(error))).encode())
@@ -2855,7 +2945,10 @@ def _run_galaxy(path, text, format, imports, python, user, config):
             for file in imports:
                 copy = os.path.normpath(os.path.join(stage, os.path.relpath(file, home)))
                 if not copy.startswith(stage + os.sep):
-                    return {"verdict": "unasked", "words": f"it imports {file}, outside its directory"}
+                    return {
+                        "verdict": "unasked",
+                        "words": f"it imports {file}, outside its directory",
+                    }
                 os.makedirs(os.path.dirname(copy), exist_ok=True)
                 shutil.copyfile(file, copy)
             account = __salt__["user.info"](user)
@@ -2878,3 +2971,271 @@ def _run_galaxy(path, text, format, imports, python, user, config):
     finally:
         if stage:
             shutil.rmtree(stage, ignore_errors=True)
+
+
+# --- the running cluster --------------------------------------------------------------------------
+
+
+def check_cluster(path=None, user="galaxy", text=None, format=None, timeout=60):
+    """
+    Hold each static destination of a job configuration against the running Slurm.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call galaxy_jobconf.check_cluster /etc/galaxy/job_conf.yml user=galaxy
+
+    path, text, format
+        As for ``validate``.
+
+    user
+        The user that Galaxy runs as (string); Slurm is asked as this user.
+
+    timeout
+        Bound of each question in seconds.
+
+    Returns a mapping: ``checked`` (list of destination ids), ``not_checked`` (list of
+    ``{"id", "why"}``: dynamic and templated destinations, and what is not Slurm's) and
+    ``findings``, as ``validate`` returns them, judge ``slurm``. A destination is held against its
+    partition (exists, is up, admits the user's groups, its account and QOS), the partition's limits,
+    and its nodes: at least one must have the CPUs, the memory and the gres; then
+    ``sbatch --test-only`` is asked, which also knows QOS, accounts, associations and reservations.
+    For a DRMAA runner, the library must load, which it does only with the libslurm that it was
+    built for.
+
+    Raises CommandExecutionError when the file cannot be read as a job configuration or the
+    controller does not answer.
+
+    Source: sbatch(1); scontrol(1); galaxy/jobs/runners/drmaa.py and util/cli/job/slurm.py.
+    """
+    report = _Report()
+    listed = destinations(path, text, format)
+    checked, skipped = [], []
+    cluster = None
+    for destination in listed:
+        why = _not_static(destination)
+        if why:
+            skipped.append({"id": destination["id"], "why": why})
+            continue
+        cluster = cluster or _Cluster(user, timeout)
+        checked.append(destination["id"])
+        at = (destination["file"], destination["line"], 1)
+        where = f'destination "{destination["id"]}"'
+        for code, message in cluster.judge(destination):
+            report(code, at, where, f"{where}: {message}")
+    for finding in report.findings:
+        finding["judge"] = "slurm"
+    return {"checked": checked, "not_checked": skipped, "findings": _sorted(report.findings)}
+
+
+def _not_static(destination):
+    """Return why a destination cannot be held against the cluster, or None."""
+    family, params = destination["family"], destination["params"]
+    if family == "dynamic":
+        return "dynamic: what its jobs ask for is decided when they run"
+    if family == "cli" and params.get("job_plugin") != "Slurm":
+        return f"its job plugin is {params.get('job_plugin')}, not Slurm"
+    if family not in ("cli", "slurm-drmaa"):
+        return f"its runner ({destination['load'] or destination['runner']}) is not Slurm's"
+    if destination["dynamic"]:
+        return "templated: its values are known only when Galaxy runs"
+    shell = params.get("shell_plugin") or "LocalShell"
+    return None if shell == "LocalShell" else f"{shell}: its jobs are submitted on another host"
+
+
+class _Cluster:
+    """What the running Slurm says, asked once for all destinations."""
+
+    def __init__(self, user, timeout):
+        self.user = user
+        self.timeout = timeout
+        self.partitions = {part["name"]: part for part in __salt__["slurm.partitions"](timeout)}
+        self.nodes = {node["name"]: node for node in __salt__["slurm.nodes"](timeout=timeout)}
+        self.groups = set(__salt__["user.list_groups"](user))
+        self.libraries: dict = {}
+        self.verdicts: dict = {}
+
+    def judge(self, destination):
+        """Return what is wrong with a destination, as (code, sentence)."""
+        options, wrong = self.options(destination)
+        if destination["family"] == "slurm-drmaa":
+            library = destination["runner_params"].get("drmaa_library_path")
+            if library not in self.libraries:
+                self.libraries[library] = __salt__["drmaa.info"](library)["problem"]
+            if self.libraries[library]:
+                wrong = [*wrong, ("GJ906", self.libraries[library])]
+        return wrong + self.verdict(options)
+
+    def options(self, destination):
+        """Return a destination's options in sbatch's words, and what cannot be read of them."""
+        params = destination["params"]
+        if destination["family"] == "cli":
+            items = {key: _Item(value, ("", 1, 1)) for key, value in params.items()}
+            read = __salt__["slurm.parse_options"](_sbatch(items)[0])
+        else:
+            names = PARAMETERS["drmaa"]
+            spec = next((params[name] for name in names if params.get(name) is not None), "")
+            read = __salt__["drmaa.parse_native"](spec)
+        options = dict(read["options"])
+        for theirs, ours in (("job_name", "job-name"), ("share", "oversubscribe")):
+            if theirs in options:
+                options[ours] = options.pop(theirs)
+        if "time_limit" in options:
+            options["time"] = options.pop("time_limit")
+        if destination["family"] != "cli" and ":" in options.get("time", ""):
+            # slurm-drmaa reads H:M[:S] and drops the seconds; sbatch reads M:S[...].
+            hours, minutes = options["time"].split(":")[:2]
+            options["time"] = f"{hours}:{minutes}:00"
+        return options, [("GJ311", problem["message"]) for problem in read["problems"]]
+
+    def verdict(self, options):
+        """Judge a set of options, once for all destinations that share it."""
+        key = json.dumps(options, sort_keys=True)
+        if key not in self.verdicts:
+            self.verdicts[key] = self.limits(options) or self.ask(options)
+        return self.verdicts[key]
+
+    def limits(self, options):
+        """Hold options against the partitions that they name; one that fits is enough."""
+        given = options.get("partition")
+        default = [name for name, part in self.partitions.items() if part["default"]]
+        names = given.split(",") if given else default
+        if not names:
+            return [("GJ901", "it names no partition, and the cluster has no default one")]
+        found = []
+        for name in names:
+            if name not in self.partitions:
+                near = difflib.get_close_matches(name, self.partitions, 1)
+                hint = (
+                    f'did you mean "{near[0]}"?'
+                    if near
+                    else f"there are {', '.join(self.partitions)}"
+                )
+                return [("GJ901", f'there is no partition "{name}"; {hint}')]
+            wrong = self.partition(self.partitions[name], options)
+            if not wrong:
+                return []
+            found += wrong
+        return found
+
+    def partition(self, part, options):
+        """Hold options against one partition and its nodes."""
+        name = f'partition "{part["name"]}"'
+        if part["state"] != "UP":
+            return [("GJ901", f"{name} is {part['state']}: its jobs wait or are refused")]
+        wrong = []
+        groups, account, qos = part["allow_groups"], options.get("account"), options.get("qos")
+        if groups is not None and not self.groups & set(groups):
+            words = f"{name} admits the groups {', '.join(groups)}, and {self.user} is in none"
+            wrong.append(("GJ902", words))
+        for word, value, allowed, denied in (
+            ("account", account, part["allow_accounts"], part["deny_accounts"]),
+            ("QOS", qos, part["allow_qos"], part["deny_qos"]),
+        ):
+            if value and (value in denied or (allowed is not None and value not in allowed)):
+                some = f"; it admits {', '.join(allowed)}" if allowed else ""
+                wrong.append(("GJ902", f'{name} does not admit the {word} "{value}"{some}'))
+        seconds = _slurm_seconds(options.get("time"))
+        if part["max_time"] is not None and seconds is not None and seconds > part["max_time"]:
+            limit = _slurm_time(part["max_time"])
+            wrong.append(
+                ("GJ904", f"the time {options['time']} is above the limit of {name}, {limit}")
+            )
+        nodes = [self.nodes[node] for node in part["nodes"] if node in self.nodes]
+        for word, wanted, most in self.wants(options, nodes, part):
+            if wanted > most:
+                wrong.append(
+                    (
+                        "GJ903",
+                        f"it wants {wanted} {word}, and {name} gives at most {most} on a node",
+                    )
+                )
+        return wrong + self.gres(options, nodes, name)
+
+    def wants(self, options, nodes, part):
+        """Yield (what, how much is asked of a node, the most that a node gives)."""
+
+        def largest(values, limit):
+            most = max(values, default=0)
+            return most if limit is None else min(most, limit)
+
+        def number(option):
+            return int(options.get(option) or 0) if str(options.get(option) or 0).isdigit() else 0
+
+        per_task = number("cpus-per-task") or 1
+        cpus = max(number("mincpus"), per_task * max(1, number("ntasks-per-node")))
+        if options.get("nodes") == "1":
+            cpus = max(cpus, per_task * max(1, number("ntasks")))
+        yield (
+            "CPUs",
+            cpus,
+            largest((node["cpus"]["total"] for node in nodes), part["max_cpus_per_node"]),
+        )
+        memory = _mebibytes(options.get("mem"))
+        per_cpu = _mebibytes(options.get("mem-per-cpu"))
+        wanted = max(memory or 0, (per_cpu or 0) * per_task)
+        yield (
+            "MiB of memory",
+            wanted,
+            largest((node["memory"] or 0 for node in nodes), part["max_memory_per_node"]),
+        )
+
+    def gres(self, options, nodes, name):
+        """Hold the gres of a job against what one node of a partition has."""
+        wrong = []
+        for word in str(options.get("gres") or "").split(","):
+            kind, _, rest = word.removeprefix("gres/").partition(":")
+            count = rest.rpartition(":")[2]
+            most = 0
+            for node in nodes:
+                has = re.findall(
+                    rf"(?:^|,){re.escape(kind)}(?::[^:,(]+)*?:(\d+)", node["gres"] or ""
+                )
+                most = max(most, sum(map(int, has)))
+            wanted = int(count) if count.isdigit() else 1
+            if kind and kind != "none" and wanted > most:
+                wrong.append(("GJ903", f"it wants gres {word}, and a node of {name} has {most}"))
+        return wrong
+
+    def ask(self, options):
+        """Ask Slurm itself whether it would take such a job."""
+        arguments = [
+            f"--{name}" if value is True else f"--{name}={value}"
+            for name, value in options.items()
+            if name not in ("job-name", "output", "error", "test-only", "wait")
+        ]
+        answer = __salt__["slurm.test_only"](arguments, self.user, self.timeout)
+        return [] if answer["ok"] else [("GJ905", f"Slurm refuses it: {answer['message']}")]
+
+
+def _mebibytes(text):
+    """Return the MiB of sbatch's memory sizes, or None."""
+    match = re.fullmatch(r"(\d+)([KMGTP]?)B?", str(text or ""), re.I)
+    if not match:
+        return None
+    return int(
+        int(match[1])
+        * {"": 1, "K": 1 / 1024, "M": 1, "G": 1024, "T": 1024**2, "P": 1024**3}[match[2].upper()]
+    )
+
+
+def _slurm_seconds(text):
+    """Return the seconds of one of sbatch's times, or None (sbatch.1, --time)."""
+    match = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", str(text or ""))
+    if not match:
+        return None
+    days, first, second, third = (int(part or 0) for part in match.groups())
+    if match[1]:
+        return ((days * 24 + first) * 60 + second) * 60 + third
+    if match[4]:
+        return (first * 60 + second) * 60 + third
+    return first * 60 + second
+
+
+def _slurm_time(seconds):
+    """Return seconds as D-HH:MM:SS."""
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return f"{f'{days}-' if days else ''}{hours:02}:{minutes:02}:{seconds:02}"

@@ -17,6 +17,8 @@ them (ISO, the host's own time zone).
 """
 
 import contextlib
+import difflib
+import functools
 import itertools
 import json
 import os
@@ -24,6 +26,7 @@ import pathlib
 import pwd
 import re
 import secrets
+import shlex
 import tempfile
 import time
 
@@ -1026,6 +1029,56 @@ def _hostlist(names):
     return names if isinstance(names, str) else hostlist_fold(names)
 
 
+def partitions(timeout=30):
+    """
+    List the partitions with their limits and whom they admit.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' slurm.partitions
+
+    timeout
+        Bound of the question in seconds.
+
+    Returns a list of mappings: name, default (boolean), state (``UP``, ``DOWN``, ``DRAIN``,
+    ``INACTIVE``), nodes (list of names), max_time in seconds, max_nodes, max_cpus_per_node and
+    max_memory_per_node in MiB (None is no limit), allow_groups, allow_accounts and allow_qos (lists;
+    None admits all), deny_accounts and deny_qos (lists).
+
+    Raises CommandExecutionError with Slurm's words when the controller does not answer.
+
+    Source: scontrol.1, SHOW PARTITION; slurm.conf.5, PARTITION CONFIGURATION.
+    """
+    records = parse_scontrol(_ask(["scontrol", "--all", "show", "partition"], timeout))
+    return [_partition(record) for record in records if "PartitionName" in record]
+
+
+def _partition(record):
+    def words(key):
+        value = record.get(key)
+        return None if value in (None, "ALL") else _split(value)
+
+    limit = record.get("MaxTime")
+    memory = record.get("MaxMemPerNode")
+    return {
+        "name": record["PartitionName"],
+        "default": record.get("Default") == "YES",
+        "state": record.get("State"),
+        "nodes": hostlist_expand(_value(record.get("Nodes")) or ""),
+        "max_time": None if limit in _NO_TIMES or limit == "UNLIMITED" else _seconds(limit or ""),
+        "max_nodes": _int(record.get("MaxNodes")),
+        "max_cpus_per_node": _int(record.get("MaxCPUsPerNode")),
+        "max_memory_per_node": _int(memory),
+        "allow_groups": words("AllowGroups"),
+        "allow_accounts": words("AllowAccounts"),
+        "allow_qos": words("AllowQos"),
+        "deny_accounts": words("DenyAccounts") or [],
+        "deny_qos": words("DenyQos") or [],
+    }
+
+
 _SQUEUE_FIELDS = {
     "id": "%i", "job": "%A", "array_job": "%F", "array_task": "%K", "name": "%j", "user": "%u",
     "uid": "%U", "account": "%a", "partition": "%P", "qos": "%q", "state": "%T", "reason": "%r",
@@ -1386,6 +1439,170 @@ def _script(text, user):
         for each in (path, path.parent):
             os.chown(each, uid, -1)
         yield str(path)
+
+
+# slurm_opt.c of 22.05 to 26.05: what sbatch takes. The letter behind the colon is the short form;
+# = is a value, ? one that may follow an equals sign; then its kind.
+_SBATCH = """
+account:A= acctg-freq= array:a= autocomplete= batch= bb= bbf= begin:b= chdir:D= cluster=
+cluster-constraint= clusters:M= comment= consolidate-segments constraint:C= container=
+container-id= container-type= context= contiguous core-spec:S=count cores-per-socket=text
+cpu-freq= cpus-per-gpu=count
+cpus-per-task:c=count deadline= delay-boot= dependency:d= distribution:m= error:e= exclude:x=
+exclusive? export= export-file= external extra= extra-node-info:B= get-user-env? gid= gpu-bind=
+gpu-freq= gpus:G= gpus-per-node= gpus-per-socket= gpus-per-task= gres= gres-flags= help:h hint=
+hold:H ignore-pbs input:i= job-name:J= kill-on-invalid-dep= licenses:L= mail-type= mail-user=
+mcs-label= mem=memory mem-bind= mem-per-cpu=memory mem-per-gpu=memory mem-update= mincpus=count
+network= nice? no-kill:k? no-requeue nodefile:F= nodelist:w= nodes:N=nodes ntasks:n=count
+ntasks-per-core=count ntasks-per-gpu=count ntasks-per-node=count ntasks-per-socket=count
+ntasks-per-tres=count oom-kill-step? open-mode= output:o= overcommit:O oversubscribe:s parsable
+partition:p= power= prefer= priority= profile= propagate? qos:q= quiet:Q reboot requeue?
+reservation= resources= resv-ports? segment= signal= sockets-per-node= spread-job spread-segments
+stepmgr switches= tasks-per-node=count test-only thread-spec=count threads-per-core=text time:t=time
+time-min=time tmp=memory tres-bind= tres-per-task= uid= usage use-min-nodes verbose:v version:V
+wait:W wait-all-nodes= wckey= wrap=
+"""
+_VALUES = {
+    "count": (re.compile(r"\d+[kKmM]?"), "a whole number"),
+    "memory": (re.compile(r"\d+([KMGTP]B?)?", re.I), "a size such as 4000 (megabytes) or 4G"),
+    "nodes": (
+        re.compile(r"\d+[kKmM]?(-\d+[kKmM]?)?|\d+(-\d+)?(:\d+)?(,\d+(-\d+)?(:\d+)?)+"),
+        "a number of nodes, or MIN-MAX",
+    ),
+    "time": (
+        re.compile(r"-1|INFINITE|UNLIMITED|\d+(:\d+){0,2}|\d+-\d+(:\d+){0,2}", re.I),
+        "a time: minutes, M:S, H:M:S, D-H, D-H:M or D-H:M:S",
+    ),
+}
+
+
+@functools.cache
+def _sbatch_options():
+    """Return sbatch's options by name, as (argument, kind), and the names of the short ones."""
+    long, short = {}, {}
+    for word in _SBATCH.split():
+        name, letter, argument, kind = re.fullmatch(
+            r"([a-z-]+)(?::(.))?([=?]?)([a-z]*)", word
+        ).groups()
+        long[name] = (argument, kind)
+        if letter:
+            short[letter] = name
+    return long, short
+
+
+def parse_options(arguments):
+    """
+    Parse options the way that sbatch reads them from its command line or an #SBATCH line.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --local slurm.parse_options '-p main -n2 --mem=4G --time 1-00:00:00'
+
+    arguments
+        The options (a string, which is split at spaces as a shell would, or a list of words).
+
+    Returns a mapping: ``options`` (long name to its value, True where it has none) and
+    ``problems``, a list of ``{"option", "message"}``, one for each thing that sbatch refuses. It
+    knows every option of sbatch 22.05 to 26.05, and accepts what any of these does.
+
+    Source: sbatch(1); src/common/slurm_opt.c and getopt_long(3), which takes an unambiguous
+    beginning for a long option.
+    """
+    options, problems = {}, []
+    try:
+        words = shlex.split(arguments) if isinstance(arguments, str) else [*map(str, arguments)]
+    except ValueError as error:
+        return {"options": {}, "problems": [{"option": "", "message": f"unreadable: {error}"}]}
+    long, short = _sbatch_options()
+
+    def refuse(option, message):
+        problems.append({"option": option, "message": message})
+
+    def put(name, value):
+        kind = long[name][1]
+        if kind in _VALUES and not _VALUES[kind][0].fullmatch(value):
+            refuse(
+                f"--{name}", f"sbatch refuses {value!r} of --{name}: it takes {_VALUES[kind][1]}"
+            )
+        options[name] = value
+
+    words = words[::-1]
+    while words:
+        word = words.pop()
+        if word == "--" or not word.startswith("-") or word == "-":
+            refuse(word, f"sbatch takes {word!r} for the script: an option begins with - or --")
+            break
+        if word.startswith("--"):
+            given, equals, value = word[2:].partition("=")
+            names = [given] if given in long else [n for n in long if n.startswith(given)]
+            if len(names) != 1:
+                near = difflib.get_close_matches(given, long, 1, 0.7)
+                hint = f"; did you mean --{near[0]}?" if near else ""
+                some = f"; it may be --{' or --'.join(sorted(names)[:4])}" if names else hint
+                refuse(f"--{given}", f"sbatch has no option --{given}{some}")
+                continue
+            argument = long[names[0]][0]
+            if not argument and equals:
+                refuse(f"--{names[0]}", f"sbatch takes no value for --{names[0]}")
+            elif argument == "=" and not equals and not words:
+                refuse(f"--{names[0]}", f"sbatch needs a value for --{names[0]}")
+            elif argument == "=":
+                put(names[0], value if equals else words.pop())
+            else:
+                options[names[0]] = value if equals else True
+            continue
+        letters = word[1:]
+        while letters:
+            letter, letters = letters[0], letters[1:]
+            if letter not in short:
+                refuse(f"-{letter}", f"sbatch has no option -{letter}")
+                break
+            argument = long[short[letter]][0]
+            if argument == "=" and not letters and not words:
+                refuse(f"-{letter}", f"sbatch needs a value for -{letter} (--{short[letter]})")
+            elif argument == "=":
+                put(short[letter], letters or words.pop())
+                break
+            else:
+                options[short[letter]] = letters if argument and letters else True
+                if argument:
+                    break
+    return {"options": options, "problems": problems}
+
+
+def test_only(arguments, runas, timeout=60):
+    """
+    Ask Slurm whether it would take a job with these options, without submitting it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call slurm.test_only '[--partition=main, --mem=4000]' runas=galaxy
+
+    arguments
+        sbatch's options with their dashes (list of words).
+    runas
+        Whose job it would be (string).
+    timeout
+        Bound of the command in seconds.
+
+    Returns ``{"ok": bool, "message": Slurm's own words}``.
+
+    Raises CommandExecutionError when sbatch is not installed or does not answer.
+
+    Source: sbatch(1), --test-only.
+    """
+    result = _run(
+        ["sbatch", "--test-only", *map(str, arguments)],
+        timeout,
+        stdin="#!/bin/sh\n",
+        runas=_account(runas, False),
+        cwd="/",
+    )
+    return {"ok": result["retcode"] == 0, "message": _words(result)}
 
 
 def srun(command, options=None, runas=None, allow_root=False, cwd=None, timeout=300):
