@@ -312,6 +312,11 @@ SIZE = re.compile(
 )
 TEMPLATED = re.compile(r"\{\{|\{%|\$\{|\$[A-Za-z_]|__[a-z_]+__|@[A-Z_]+@")
 
+_COLLECTIONS = (
+    None,
+    "!",
+    *(f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "set", "omap", "pairs")),
+)
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -403,17 +408,41 @@ def _read_yaml(text, file, report):
     """
     try:
         return _compose(yaml.parse(text, Loader=_YAML), file, report)
-    except yaml.YAMLError as error:
+    except yaml.YAMLError as refused:
         # libyaml refuses a little that Galaxy's pure Python parser reads.
-        if _YAML is not yaml.SafeLoader:
-            try:
-                return _compose(yaml.parse(text, Loader=yaml.SafeLoader), file, report)
-            except yaml.YAMLError as again:
-                error = again
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        at = (file, mark.line + 1, mark.column + 1) if mark else (file, 1, 1)
-        words = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-        return report.stop("GJ003", at, "file", f"not valid YAML: {words}; {_YAML_HINT}")
+        try:
+            return _compose(yaml.parse(text, Loader=yaml.SafeLoader), file, report)
+        except yaml.YAMLError as error:
+            at, words = _yaml_error(
+                text, file, getattr(error, "problem", None) and error or refused
+            )
+            return report.stop("GJ003", at, "file", f"not valid YAML: {words}; {_YAML_HINT}")
+
+
+def _yaml_error(text, file, error):
+    """Return where a YAML error most likely was made, and what it is."""
+    mark = getattr(error, "problem_mark", None)
+    context = getattr(error, "context_mark", None)
+    words = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    if context and "quoted scalar" in str(error.context):
+        return (file, context.line + 1, context.column + 1), f"the quote that begins here: {words}"
+    last = None
+    try:
+        for event in yaml.parse(text, Loader=_YAML):
+            last = event
+    except yaml.YAMLError:
+        pass
+    # A quote that is not closed runs to the next one, and what follows that is the error.
+    if (
+        mark
+        and isinstance(last, yaml.ScalarEvent)
+        and last.style in ("'", '"')
+        and last.start_mark.line < last.end_mark.line == mark.line
+    ):
+        start = last.start_mark
+        words = f"the quote that begins here is closed only in line {mark.line + 1}"
+        return (file, start.line + 1, start.column + 1), words
+    return (file, mark.line + 1, mark.column + 1) if mark else (file, 1, 1), words
 
 
 _YAML_HINT = "check the indentation and the quotes around this line; Galaxy would not start"
@@ -463,7 +492,7 @@ def _compose(events, file, report):
             put(_Item(value, at, event.value if not event.style else None), event.anchor)
         elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             mapping = isinstance(event, yaml.MappingStartEvent)
-            if event.tag and not event.tag.startswith("tag:yaml.org,2002:"):
+            if event.tag not in _COLLECTIONS:
                 _tag(event.tag, at, report)
             if len(stack) >= MAX_DEPTH:
                 report.stop("GJ006", at, "file", f"nested more than {MAX_DEPTH} levels deep")
@@ -654,6 +683,11 @@ def _parse_xml(data, file, report):
     def external(_context, _base, system, _public):
         report.stop("GJ008", here(), "file", f"refers to the external entity {system}; remove it")
 
+    def declaration(version, _encoding, _standalone):
+        if not re.fullmatch(r"1\.[0-9]+", version or "1.0"):
+            report.stop("GJ003", here(), "file", f'there is no XML version "{version}"; write 1.0')
+
+    parser.XmlDeclHandler = declaration
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = text
@@ -662,17 +696,29 @@ def _parse_xml(data, file, report):
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
-        words = expat.errors.messages.get(error.code, str(error))
+        at, words = _xml_error(error, data, stack, (file, error.lineno, error.offset + 1), parser)
         report.stop(
-            "GJ003",
-            (file, error.lineno, error.offset + 1),
-            "file",
-            f"not well-formed XML: {words}; mend this line or the one before; "
-            "Galaxy would not start",
+            "GJ003", at, "file", f"not well-formed XML: {words}; mend it; Galaxy would not start"
         )
     except (LookupError, ValueError) as error:
         report.stop("GJ004", (file, 1, 1), "file", f"its XML encoding cannot be read: {error}")
     return roots[0]
+
+
+def _xml_error(error, data, stack, at, parser):
+    """Return where an XML error most likely was made, and what it is."""
+    words = expat.errors.messages.get(error.code, str(error))
+    if not stack:
+        return at, words
+    closing = re.match(rb"</\s*([^\s>]+)", data[parser.ErrorByteIndex - 2 :])
+    name = closing[1].decode(errors="replace") if closing else None
+    opened = f"<{stack[-1].tag}> of line {stack[-1].at[1]}"
+    if name is None:
+        ended = error.code == expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS]
+        return (stack[-1].at, f"{opened} is not closed") if ended else (at, words)
+    if any(element.tag == name for element in stack) or stack[-1].tag not in _SHAPE:
+        return stack[-1].at, f"{opened} is not closed before </{name}> of line {at[1]}"
+    return at, f"</{name}> closes nothing; {opened} is open"
 
 
 class _Macros:
@@ -1266,6 +1312,7 @@ class _Rules:
         self.environment, self.runner = (
             ("destination", "plugin") if is_xml else ("environment", "runner")
         )
+        self.one = "a destination" if is_xml else "an environment"
         self.runners: dict = {}
         self.handlers: set = set()
         self.names: set = set()  # ids and tags of the destinations that are enabled
@@ -1293,6 +1340,8 @@ class _Rules:
                     "GJ011", parent.at, where, f'there is no "{key}"; Galaxy does not start'
                 )
             return None
+        if kind is list and item.value in ({}, ""):
+            return None  # Galaxy walks over nothing
         if not isinstance(item.value, kind):
             self.report(
                 "GJ011",
@@ -1397,11 +1446,12 @@ class _Rules:
     def check_load(self, name, item, params, where):
         load = item.value.get("load")
         if load is None or load.value is None:
+            near = next((k for k in item.value if self.report.near(k, ("load",))), None)
             self.report(
                 "GJ102",
-                (load or item).key_at,
+                (load or item.value.get(near) or item).key_at,
                 where,
-                f'{where} has no "load"; the job handler does not start. Write for example '
+                f'{where} has no "load"{self.report.mean(near, ("load",))}; the job handler does not start. Write for example '
                 f"load: {PREFIX}slurm:SlurmJobRunner",
             )
             return
@@ -1629,6 +1679,7 @@ class _Rules:
         ids = self.listed(environments)
         for name, item in ids:
             self.check_environment(name, item)
+        self.check_tags({name for name, _ in ids})
         self.check_resubmits()
         self.check_default(execution, environments)
 
@@ -1644,7 +1695,7 @@ class _Rules:
                     "GJ301",
                     item.at,
                     "execution",
-                    f"an {self.environment} of the list has no id; Galaxy does not start",
+                    f"{self.one} of the list has no id; Galaxy does not start",
                 )
                 continue
             if name.value in seen:
@@ -1853,7 +1904,7 @@ class _Rules:
                     where,
                     f"{where}: YAML reads {key}: {item.raw} as the number {item.value}; quote it",
                 )
-        known = (*PARAMETERS["any"], *PARAMETERS.get(family, ()))
+        known = (*PARAMETERS["any"], *PARAMETERS.get(family.removeprefix("slurm-"), ()))
         for key, item in values.items():
             if isinstance(key, str) and key not in known and not key.startswith(("job_", "shell_")):
                 near = difflib.get_close_matches(key, known, 1, 0.9) if len(key) > 8 else ()
@@ -1951,6 +2002,20 @@ class _Rules:
             (item.at for name, item, _, _ in self.environments if name in where), self.conf.at
         )
 
+    def check_tags(self, ids):
+        for name, item, _, _ in self.environments:
+            tags = item.get("tags")
+            for tag in tags.value if tags is not None and isinstance(tags.value, list) else ():
+                if isinstance(tag.value, str) and tag.value != name and tag.value in ids:
+                    where = f'{self.environment} "{name}"'
+                    self.report(
+                        "GJ315",
+                        tag.at,
+                        where,
+                        f'{where}: its tag "{tag.value}" is also an id; by the order of the file, '
+                        "jobs for that id run here too or the tag is lost: rename it",
+                    )
+
     def check_resubmits(self):
         for name, item, _, _ in self.environments:
             where = f'{self.environment} "{name}"'
@@ -2005,7 +2070,7 @@ class _Rules:
                 "GJ316" if default.open else "GJ303",
                 default.at,
                 "execution",
-                f'default "{default.value}" is no id or tag of an {self.environment} that is '
+                f'default "{default.value}" is no id or tag of {self.one} that is '
                 f"enabled{self.report.mean(default.value, self.names)}; Galaxy does not start",
             )
 
@@ -2084,8 +2149,8 @@ class _Rules:
                     "GJ403",
                     destination.at,
                     where,
-                    f'{where} goes to "{destination.value}", which is no id or tag of an '
-                    f"{self.environment} that is enabled"
+                    f'{where} goes to "{destination.value}", which is no id or tag of '
+                    f"{self.one} that is enabled"
                     f"{self.report.mean(destination.value, self.names)}; its jobs fail",
                 )
         self.handler(item.get("handler"), where)
