@@ -1732,7 +1732,10 @@ class _Rules:
         runner = item.value.get("runner")
         family = self.check_runner(name, runner, item, values, where)
         self.environments.append((name, item, values, family))
-        for tag in self.strings(item.get("tags"), where, "tags"):
+        tags = item.get("tags")
+        if tags is not None and isinstance(tags.value, str):
+            self.names.update(tags.value)  # the characters, as Galaxy takes them
+        for tag in self.strings(tags, where, "tags"):
             if isinstance(tag.value, (dict, list)):
                 self.report("GJ011", tag.at, where, f"{where}: a tag is {_kind(tag.value)}")
             else:
