@@ -93,7 +93,6 @@ CODES = {
     "GJ313": "warning",  # a time that YAML has turned into an integer
     "GJ314": "error",  # dynamic destination
     "GJ315": "warning",  # a tag that is a destination's id
-    "GJ316": "warning",  # default may be unknown when the environment does not set it
     # Tools
     "GJ401": "error",  # a tool mapping is no mapping, or its id no string
     "GJ402": "error",  # neither or both of id and class, or an unknown class
@@ -300,6 +299,7 @@ PARAMETERS = {
     ),
 }
 
+XML_AMPLIFICATION = 43  # expat.h, XML_ERROR_AMPLIFICATION_LIMIT_BREACH: not among pyexpat's names
 MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 200
 MAX_VALUES = 2_000_000
@@ -696,7 +696,10 @@ def _parse_xml(data, file, report):
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
-        at, words = _xml_error(error, data, stack, (file, error.lineno, error.offset + 1), parser)
+        at = (file, error.lineno, error.offset + 1)
+        if error.code == XML_AMPLIFICATION:
+            report.stop("GJ006", at, "file", "its entities expand without bounds; write it out")
+        at, words = _xml_error(error, data, stack, at, parser)
         report.stop(
             "GJ003", at, "file", f"not well-formed XML: {words}; mend it; Galaxy would not start"
         )
@@ -2070,7 +2073,7 @@ class _Rules:
                 )
         elif default.value not in self.names and default.value is not None:
             self.report(
-                "GJ316" if default.open else "GJ303",
+                "GJ303",
                 default.at,
                 "execution",
                 f'default "{default.value}" is no id or tag of {self.one} that is '
@@ -2252,8 +2255,8 @@ class _Rules:
                 if value.raw and ":" in value.raw:
                     words += f" (YAML reads {value.raw} so: quote it)"
         elif value.value and name == "output_size":
-            if not SIZE.fullmatch(str(value.value).strip()):
-                words = "a size such as 10GB"
+            if not isinstance(value.value, str) or not SIZE.fullmatch(value.value.strip()):
+                words = "a string such as '10GB'"
         elif value.value and _integer(value) is None:
             words = "an integer"
         if words:

@@ -1,6 +1,6 @@
 """Galaxy's own parser, asked over a pipe; oracle.py runs this with the Python of Galaxy's venv.
 
-A line in: a JSON mapping of format (yaml or xml), text, and directory (where imports are found).
+It says that it is ready. A line in: a JSON mapping of format (yaml or xml), text, and directory (where imports are found).
 A line out: a JSON mapping of verdict (accepted, refused, local), words, dangling (what names
 something that is not there), and conf (what Galaxy has made of the file).
 """
@@ -137,13 +137,13 @@ def judge(question):
         return {"verdict": "local", "words": "", "dangling": [], "conf": None}
     except Exception as error:
         return {"verdict": "refused", "words": str(error)[-300:], "dangling": [], "conf": None}
-    return {
-        "verdict": "accepted",
-        "words": "",
-        "dangling": dangling(jobs),
-        "conf": read(jobs),
-    }
+    try:
+        conf = read(jobs)
+    except (AttributeError, TypeError, ValueError):
+        conf = None  # jobs would fail on it
+    return {"verdict": "accepted", "words": "", "dangling": dangling(jobs), "conf": conf}
 
 
+print("ready", flush=True)
 for line in sys.stdin:
     print(json.dumps(judge(json.loads(line))), flush=True)

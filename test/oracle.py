@@ -46,17 +46,19 @@ class Oracle:
             stdout=subprocess.PIPE,
             text=True,
         )
+        assert self.process.stdout
+        self.process.stdout.readline()
 
     def ask(self, text: str, format: str, directory: Path | None = None) -> dict[str, Any]:
-        """Return the verdict on a text (hangs: none in 30 s); imports are found in `directory`."""
-        assert self.process.stdin and self.process.stdout
+        """Return the verdict on a text (hangs: none in 10 s); imports are found in `directory`."""
         place = self.directory.name
         if directory:
             shutil.copytree(directory, place, dirs_exist_ok=True)
         question = {"text": text, "format": format, "directory": place}
+        assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps(question) + "\n")
         self.process.stdin.flush()
-        if not select.select([self.process.stdout], [], [], 30)[0]:
+        if not select.select([self.process.stdout], [], [], 10)[0]:
             self.process.kill()
             self.process.wait()
             self.start()
