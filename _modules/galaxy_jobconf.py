@@ -28,8 +28,9 @@ import os
 import re
 import shutil
 import tempfile
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 from xml.parsers import expat
 
 import yaml
@@ -320,7 +321,7 @@ _COLLECTIONS = (
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _Wrong(Exception):
+class _WrongError(Exception):
     """A finding after which the file cannot be read on."""
 
 
@@ -379,7 +380,7 @@ class _Report:
 
     def stop(self, code, at, where, message):
         self(code, at, where, message)
-        raise _Wrong
+        raise _WrongError
 
     def near(self, name, known):
         """Return the known name that this one nearly is, or None."""
@@ -390,10 +391,17 @@ class _Report:
         match = difflib.get_close_matches(name.lower(), lower, 1, 0.75)
         return lower[match[0]] if match else None
 
-    def mean(self, name, known):
-        """Return ``; did you mean "x"?`` where a known name is near, else nothing."""
+    def mean(self, name, known, otherwise=""):
+        """Return a hint: the known name that is near; or all, after ``otherwise``; or nothing."""
         near = self.near(name, known)
-        return f'; did you mean "{near}"?' if near else ""
+        if near:
+            return f'; did you mean "{near}"?'
+        return otherwise + ", ".join(known) if otherwise else ""
+
+    def misspelt(self, names, known):
+        """Return a hint where one of the names is nearly the one that is needed, else nothing."""
+        near = next((name for name in names if self.near(name, (known,))), None)
+        return f' ("{near}" is nearly {known})' if near else ""
 
 
 # --- reading YAML ---------------------------------------------------------------------------------
@@ -414,7 +422,7 @@ def _read_yaml(text, file, report):
             return _compose(yaml.parse(text, Loader=yaml.SafeLoader), file, report)
         except yaml.YAMLError as error:
             at, words = _yaml_error(
-                text, file, getattr(error, "problem", None) and error or refused
+                text, file, error if getattr(error, "problem", None) else refused
             )
             return report.stop("GJ003", at, "file", f"not valid YAML: {words}; {_YAML_HINT}")
 
@@ -436,6 +444,8 @@ def _yaml_error(text, file, error):
     if (
         mark
         and isinstance(last, yaml.ScalarEvent)
+        and last.start_mark
+        and last.end_mark
         and last.style in ("'", '"')
         and last.start_mark.line < last.end_mark.line == mark.line
     ):
@@ -522,12 +532,12 @@ def _compose(events, file, report):
                     "GJ003",
                     at,
                     "file",
-                    "a second YAML document begins here; Galaxy reads a file of one: remove the ---",
+                    "a second YAML document begins here, and Galaxy reads one: remove the ---",
                 )
     return root
 
 
-_MERGE = object()
+_MERGE: Any = object()
 
 
 def _add(parent, item, report):
@@ -775,7 +785,7 @@ class _Macros:
         where = f'import "{name.strip()}"'
         if not name:
             self.report.stop("GJ025", element.at, where, "<import> names no file")
-        path = os.path.join(self.directory, name)
+        path = str(Path(self.directory, name))
         if name.strip() in chain or os.path.realpath(path) in map(os.path.realpath, chain):
             self.report.stop(
                 "GJ022", element.at, where, f"{' imports '.join([*chain, name.strip()])}: a cycle"
@@ -916,17 +926,24 @@ class _Macros:
 
 
 # The elements of job_conf.xml, with their children and attributes; None: anything.
+_DEFAULT = ("default", "default_from_environ", "default_from_config")
 _SHAPE: dict = {
-    "job_conf": (("plugins", "handlers", "destinations", "resources", "tools", "limits", "macros"), ()),
+    "job_conf": (
+        ("plugins", "handlers", "destinations", "resources", "tools", "limits", "macros"),
+        (),
+    ),
     "plugins": (("plugin",), ("workers",)),
     "plugin": (("param",), ("id", "type", "load", "workers")),
     "handlers": (
         ("handler",),
-        ("default", "default_from_environ", "default_from_config", "assign_with", "max_grab", "ready_window_size"),
+        (*_DEFAULT, "assign_with", "max_grab", "ready_window_size"),
     ),
     "handler": (("plugin",), ("id", "tags")),
-    "destinations": (("destination",), ("default", "default_from_environ", "default_from_config", "metrics")),
-    "destination": (("param", "env", "resubmit", "job_metrics"), ("id", "runner", "tags", "metrics")),
+    "destinations": (("destination",), (*_DEFAULT, "metrics")),
+    "destination": (
+        ("param", "env", "resubmit", "job_metrics"),
+        ("id", "runner", "tags", "metrics"),
+    ),
     "param": (("container",), ("id", "from_environ", "from_config")),
     "env": ((), ("id", "file", "exec", "raw")),
     "resubmit": ((), ("condition", "destination", "handler", "delay")),
@@ -936,7 +953,7 @@ _SHAPE: dict = {
     "tool": (("param",), ("id", "class", "handler", "destination", "resources")),
     "limits": (("limit",), ()),
     "limit": ((), ("type", "id", "tag", "window")),
-}  # fmt: skip
+}
 
 
 def _read_xml(data, file, directory, report, read):
@@ -1318,6 +1335,7 @@ class _Rules:
         self.one = "a destination" if is_xml else "an environment"
         self.runners: dict = {}
         self.handlers: set = set()
+        self.groups: set = set()
         self.names: set = set()  # ids and tags of the destinations that are enabled
         self.environments: list = []
         self.has_dynamic = False
@@ -1454,8 +1472,8 @@ class _Rules:
                 "GJ102",
                 (load or item.value.get(near) or item).key_at,
                 where,
-                f'{where} has no "load"{self.report.mean(near, ("load",))}; the job handler does not start. Write for example '
-                f"load: {PREFIX}slurm:SlurmJobRunner",
+                f'{where} has no "load"{self.report.mean(near, ("load",))}; the job handler does '
+                f"not start. Write for example load: {PREFIX}slurm:SlurmJobRunner",
             )
             return
         if not isinstance(load.value, str):
@@ -1497,7 +1515,7 @@ class _Rules:
                 load.at,
                 where,
                 f'{where}: {PREFIX}{short} has no class "{name}"'
-                f"{self.report.mean(name, classes) or '; it has ' + ', '.join(classes)}",
+                f"{self.report.mean(name, classes, '; it has ')}",
             )
             return
         known = classes[name] if name else next(iter(classes.values()), None)
@@ -1593,7 +1611,7 @@ class _Rules:
                             method.at,
                             "handling",
                             f'assignment method "{method.value}" is unknown; Galaxy does not '
-                            f"start{self.report.mean(method.value, ASSIGN) or '; it knows ' + ', '.join(ASSIGN)}",
+                            f"start{self.report.mean(method.value, ASSIGN, '; it knows ')}",
                         )
         for key in ("max_grab", "ready_window_size"):
             item = handling.value.get(key)
@@ -1635,7 +1653,7 @@ class _Rules:
                     plugin.at,
                     where,
                     f'{where}: plugin "{plugin.value}" is not a {self.runner}'
-                    f"{self.report.mean(plugin.value, self.runners)}; this handler does not load it",
+                    f"{self.report.mean(plugin.value, self.runners)}; the handler does not load it",
                 )
 
     def handler(self, item, where):
@@ -1666,7 +1684,7 @@ class _Rules:
         if not self.xml:
             self.unknown(execution, ("default", "environments"), "execution")
         environments = execution.value.get("environments")
-        if environments is None or environments.value is None and not self.xml:
+        if environments is None or (environments.value is None and not self.xml):
             self.report(
                 "GJ302",
                 (environments or execution).key_at,
@@ -1772,8 +1790,7 @@ class _Rules:
                 "GJ305",
                 (runner or item).key_at,
                 where,
-                f"{where} has no runner; its jobs fail"
-                f"{self.report.mean(next((k for k in values if self.report.near(k, ['runner'])), ''), ['runner'])}",
+                f"{where} has no runner; its jobs fail{self.report.misspelt(values, 'runner')}",
             )
             return "other"
         if runner.value in ("dynamic", "dynamic_tpv"):
@@ -1800,7 +1817,7 @@ class _Rules:
                     item.key_at,
                     where,
                     f"{where}: dynamic_tpv needs tpv_config_files, a list of files"
-                    f"{self.report.mean(next((k for k in values if self.report.near(k, ['tpv_config_files'])), ''), ['tpv_config_files'])}",
+                    f"{self.report.misspelt(values, 'tpv_config_files')}",
                 )
             if item.get("params") is not None:
                 self.report(
@@ -1820,8 +1837,8 @@ class _Rules:
                 "GJ314",
                 kind.at,
                 where,
-                f'{where}: type "{kind.value}" is unknown{self.report.mean(kind.value, DYNAMIC_TYPES)}'
-                "; its jobs fail",
+                f'{where}: type "{kind.value}" is unknown'
+                f"{self.report.mean(kind.value, DYNAMIC_TYPES)}; its jobs fail",
             )
 
     def check_env(self, env, where):
@@ -1896,8 +1913,8 @@ class _Rules:
                     "GJ308",
                     plugin.at,
                     where,
-                    f'{where}: job metrics plugin "{kind}" is unknown{self.report.mean(kind, METRICS)}'
-                    "; Galaxy does not start",
+                    f'{where}: job metrics plugin "{kind}" is unknown'
+                    f"{self.report.mean(kind, METRICS)}; Galaxy does not start",
                 )
 
     def check_parameters(self, values, family, where):
@@ -1975,7 +1992,7 @@ class _Rules:
                     item.at,
                     where,
                     f'{where}: {key} "{item.value}" is unknown'
-                    f"{self.report.mean(item.value, known) or '; there are ' + ', '.join(known)}"
+                    f"{self.report.mean(item.value, known, '; there are ')}"
                     "; its jobs fail",
                 )
         plugin = values.get("job_plugin")
@@ -2093,16 +2110,14 @@ class _Rules:
         self.groups = set(groups.value) if groups else set()
         self.group(resources.get("default"), "resources")
 
-    groups: set = set()
-
     def group(self, item, where):
         if item is not None and isinstance(item.value, str) and item.value not in self.groups:
             self.report(
                 "GJ404",
                 item.at,
                 where,
-                f'resource group "{item.value}" is unknown{self.report.mean(item.value, self.groups)}'
-                "; Galaxy ignores it",
+                f'resource group "{item.value}" is unknown'
+                f"{self.report.mean(item.value, self.groups)}; Galaxy ignores it",
             )
 
     def check_tools(self):
@@ -2117,14 +2132,12 @@ class _Rules:
                 "GJ401", item.at, "tools", f"a tool mapping is {_kind(item.value)}, not a mapping"
             )
             return
-        tool, group = item.value.get("id"), item.value.get("class")
-        if tool is not None and tool.value is None:
-            tool = None
-        name = (tool or group).value if (tool or group) is not None else "?"
+        tool, group = item.get("id"), item.get("class")
+        name = tool.value if tool is not None else group.value if group is not None else "?"
         where = f'tool "{name}"'
         if tool is not None and not isinstance(tool.value, str):
             self.report("GJ401", tool.at, where, f"{where}: id is {_kind(tool.value)}: quote it")
-        if tool is None and (group is None or group.value is None):
+        if tool is None and group is None:
             near = next((k for k in item.value if self.report.near(k, ("id", "class"))), None)
             self.report(
                 "GJ402",
@@ -2133,24 +2146,25 @@ class _Rules:
                 "a tool mapping has neither id nor class; Galaxy does not start"
                 + (f' ("{near}" is neither)' if near else ""),
             )
-        elif tool is not None and group is not None and group.value is not None:
+        elif tool is not None and group is not None:
             self.report(
                 "GJ402",
                 group.key_at,
                 where,
                 f"{where} has both id and class; Galaxy does not start: make two entries",
             )
-        elif tool is None and group.value not in TOOL_CLASSES:
+        elif group is not None and group.value not in TOOL_CLASSES:
             self.report(
                 "GJ402",
                 group.at,
                 where,
                 f'tool class "{group.value}" is unknown; Galaxy does not start'
-                f"{self.report.mean(group.value, TOOL_CLASSES) or '; it knows ' + ', '.join(TOOL_CLASSES)}",
+                f"{self.report.mean(group.value, TOOL_CLASSES, '; it knows ')}",
             )
         destination = item.value.get("environment") or item.value.get("destination")
         if destination is not None and destination.value is not None:
-            if not isinstance(destination.value, str) or destination.value not in self.names:
+            there = isinstance(destination.value, str) and destination.value in self.names
+            if not there:
                 self.report(
                     "GJ403",
                     destination.at,
@@ -2181,7 +2195,7 @@ class _Rules:
                     "GJ007",
                     item.at,
                     where,
-                    f"{where} is mapped twice (line {seen[key].at[1]}), both without params; keep one",
+                    f"{where} is mapped twice (line {seen[key].at[1]}), without params; keep one",
                 )
             seen[key] = item
 
@@ -2291,7 +2305,8 @@ def _sbatch(values):
     """
     short = {"time": "-t", "ncpus": "-c", "partition": "-p"}
     long = {"-t": "--time", "-c": "--cpus-per-task", "-p": "--partition"}
-    arguments, marks = [], {"ignored": [], "options": {}}
+    arguments: list = []
+    marks: dict = {"ignored": [], "options": {}}
     for key, item in values.items():
         if not isinstance(key, str) or not key.startswith("job_") or key == "job_plugin":
             continue
@@ -2336,7 +2351,7 @@ def _condition(item):
 
 def _read_file(path):
     """Return the bytes of a regular file of bounded size; raise OSError or ValueError."""
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise ValueError(f"larger than {MAX_BYTES // 1024 // 1024} MiB")
@@ -2397,7 +2412,7 @@ def _load(path, text, format, report):
         if not data.strip(codecs.BOM_UTF8 + b" \t\r\n"):
             report.stop("GJ002", at, "file", "the file is empty; Galaxy does not start")
         if format == "xml":
-            directory = os.path.dirname(str(path)) if path else "."
+            directory = str(Path(path).parent) if path else "."
             conf, imports = _read_xml(data, file, directory, report, _read_file)
         else:
             conf = _read_yaml(_decode(data, file, report), file, report)
@@ -2419,7 +2434,7 @@ def _load(path, text, format, report):
             if not inline and conf is not None and path:
                 return _load(conf, None, None, report)
         return conf, format, imports
-    except _Wrong:
+    except _WrongError:
         return None, format, imports
 
 
@@ -2442,20 +2457,19 @@ def _inline(conf, path, report):
                 "GJ005", inline.key_at, "job_config", f"job_config is {_kind(inline.value)}"
             )
         return inline, True
-    directory = os.path.dirname(str(path or ""))
-    config_dir = os.path.join(directory, galaxy.text("config_dir") or "")
+    config_dir = Path(path or ".").parent / (galaxy.text("config_dir") or "")
     named = galaxy.text("job_config_file")
     if named:
-        return os.path.join(config_dir, named), False
+        return str(config_dir / named), False
     for name in ("job_conf.yml", "job_conf.xml"):
-        if os.path.exists(os.path.join(config_dir, name)):
-            return os.path.join(config_dir, name), False
+        if (config_dir / name).exists():
+            return str(config_dir / name), False
     return report.stop(
         "GJ001",
         conf.at,
         "galaxy",
         f"no job_config and no job_config_file here, and no job_conf.yml or job_conf.xml in "
-        f"{config_dir or '.'}: Galaxy would run every job locally",
+        f"{config_dir}: Galaxy would run every job locally",
     )
 
 
@@ -2609,7 +2623,7 @@ def render(conf, format="yaml"):
 
     .. code-block:: bash
 
-        salt-call --local galaxy_jobconf.render '{runners: {local: {load: local}}, execution: {…}}' xml
+        salt-call --local galaxy_jobconf.render '{runners: {…}, execution: {…}}' xml
 
     conf
         What a job_conf.yml holds.
@@ -2717,11 +2731,12 @@ def _from_xml(conf):
 def _open_items(item, name="file"):
     if item.open:
         yield name, item
-    children = item.value.items() if isinstance(item.value, dict) else ()
-    if isinstance(item.value, list):
-        children = ((name, child) for child in item.value)
-    for key, child in children:
-        yield from _open_items(child, key)
+    if isinstance(item.value, dict):
+        for key, child in item.value.items():
+            yield from _open_items(child, key)
+    elif isinstance(item.value, list):
+        for child in item.value:
+            yield from _open_items(child, name)
 
 
 class _ToXml:
@@ -2881,7 +2896,9 @@ class _ToXml:
             group.text = self.words(fields, f'resource group "{name}"')
 
     def tools(self, tools):
-        section = ElementTree.SubElement(self.root, "tools") if tools else None
+        if not tools:
+            return
+        section = ElementTree.SubElement(self.root, "tools")
         for tool in tools:
             where = f'tool "{tool.get("id") or tool.get("class")}"'
             element = ElementTree.SubElement(section, "tool")
@@ -2899,7 +2916,9 @@ class _ToXml:
             self.params(element, flat if tool.get("params") is None else tool["params"], where)
 
     def limits(self, limits):
-        section = ElementTree.SubElement(self.root, "limits") if limits else None
+        if not limits:
+            return
+        section = ElementTree.SubElement(self.root, "limits")
         for limit in limits:
             element = ElementTree.SubElement(section, "limit")
             kind = re.sub("^environment_", "destination_", str(limit.get("type")))
@@ -2964,15 +2983,15 @@ def _ask_galaxy(report, path, text, format, imports, venv, user, config):
     """Ask Galaxy's own parser, unless it has judged the same files before; add what it says."""
     at = (str(path) if path else "text", 1, 1)
     version = _galaxy_version(venv)
-    python = os.path.join(venv, "bin", "python")
-    if version is None or not os.path.exists(python):
+    python = Path(venv, "bin", "python")
+    if version is None or not python.exists():
         report("GJ803", at, "galaxy", f"there is no Galaxy in {venv}: its own parser was not asked")
         return
     digest = hashlib.sha256(repr((version, venv, user, format, str(path), text is None)).encode())
     digest.update(_ASK.encode())
     for file in [config, path if text is None else None, *imports]:
         try:
-            state = os.stat(file) if file else None
+            state = Path(file).stat() if file else None
             digest.update(
                 repr((file, state and (state.st_mode, state.st_uid, state.st_gid))).encode()
             )
@@ -3007,27 +3026,24 @@ def _run_galaxy(path, text, format, imports, python, user, config):
     """Run Galaxy's parser as its user on the file, or on a staged copy of the candidate."""
     stage = None
     try:
-        candidate = str(path) if path else ""
+        candidate = Path(path) if path else None
         if text is not None:
-            stage = tempfile.mkdtemp(prefix="galaxy_jobconf-")
-            candidate = os.path.join(stage, "job_conf.xml" if format == "xml" else "job_conf.yml")
-            Path(candidate).write_text(text)
-            home = os.path.dirname(str(path)) if path else "."
+            stage = Path(tempfile.mkdtemp(prefix="galaxy_jobconf-"))
+            candidate = stage / ("job_conf.xml" if format == "xml" else "job_conf.yml")
+            candidate.write_text(text, encoding="utf-8")
+            home = Path(path).parent if path else Path()
             for file in imports:
-                copy = os.path.normpath(os.path.join(stage, os.path.relpath(file, home)))
-                if not copy.startswith(stage + os.sep):
-                    return {
-                        "verdict": "unasked",
-                        "words": f"it imports {file}, outside its directory",
-                    }
-                os.makedirs(os.path.dirname(copy), exist_ok=True)
+                copy = Path(os.path.normpath(stage / os.path.relpath(file, home)))
+                if stage not in copy.parents:
+                    words = f"it imports {file}, which is outside its directory"
+                    return {"verdict": "unasked", "words": words}
+                copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, copy)
             account = __salt__["user.info"](user)
-            for directory, _, names in os.walk(stage):
-                for name in (directory, *(os.path.join(directory, name) for name in names)):
-                    os.chown(name, account["uid"], account["gid"])
+            for each in (stage, *stage.rglob("*")):
+                os.chown(each, account["uid"], account["gid"])
         result = __salt__["cmd.run_all"](
-            [python, "-", candidate, config or ""],
+            [str(python), "-", str(candidate or ""), config or ""],
             stdin=_ASK,
             runas=user,
             cwd="/",
@@ -3069,8 +3085,8 @@ def check_cluster(path=None, user="galaxy", text=None, format=None, timeout=60):
     Returns a mapping: ``checked`` (list of destination ids), ``not_checked`` (list of
     ``{"id", "why"}``: dynamic and templated destinations, and what is not Slurm's) and
     ``findings``, as ``validate`` returns them, judge ``slurm``. A destination is held against its
-    partition (exists, is up, admits the user's groups, its account and QOS), the partition's limits,
-    and its nodes: at least one must have the CPUs, the memory and the gres; then
+    partition (exists, is up, admits the user's groups, its account and QOS), the
+    partition's limits, and its nodes: one must have the CPUs, the memory and the gres; then
     ``sbatch --test-only`` is asked, which also knows QOS, accounts, associations and reservations.
     For a DRMAA runner, the library must load, which it does only with the libslurm that it was
     built for.

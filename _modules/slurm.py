@@ -1044,8 +1044,8 @@ def partitions(timeout=30):
 
     Returns a list of mappings: name, default (boolean), state (``UP``, ``DOWN``, ``DRAIN``,
     ``INACTIVE``), nodes (list of names), max_time in seconds, max_nodes, max_cpus_per_node and
-    max_memory_per_node in MiB (None is no limit), allow_groups, allow_accounts and allow_qos (lists;
-    None admits all), deny_accounts and deny_qos (lists).
+    max_memory_per_node in MiB (None is no limit), allow_groups, allow_accounts and allow_qos
+    (lists; None admits all), deny_accounts and deny_qos (lists).
 
     Raises CommandExecutionError with Slurm's words when the controller does not answer.
 
@@ -1481,9 +1481,7 @@ def _sbatch_options():
     """Return sbatch's options by name, as (argument, kind), and the names of the short ones."""
     long, short = {}, {}
     for word in _SBATCH.split():
-        name, letter, argument, kind = re.fullmatch(
-            r"([a-z-]+)(?::(.))?([=?]?)([a-z]*)", word
-        ).groups()
+        ((name, letter, argument, kind),) = re.findall(r"^([a-z-]+)(?::(.))?([=?]?)([a-z]*)$", word)
         long[name] = (argument, kind)
         if letter:
             short[letter] = name

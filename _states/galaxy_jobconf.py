@@ -204,7 +204,7 @@ def _judge(name, text, format, ignore, venv, user, config, check_cluster):
 def _read_first(name, config):
     """Return a sentence when Galaxy would read something else than this file, or None."""
     path = pathlib.Path(name)
-    settings = {}
+    settings: dict[str, Any] = {}
     if config and pathlib.Path(config).is_file():
         try:
             loaded = yaml.safe_load(pathlib.Path(config).read_text(encoding="utf-8"))

@@ -1,6 +1,7 @@
 """Galaxy's own parser, asked over a pipe; oracle.py runs this with the Python of Galaxy's venv.
 
-It says that it is ready. A line in: a JSON mapping of format (yaml or xml), text, and directory (where imports are found).
+It says that it is ready. A line in: a JSON mapping of format (yaml or xml), text, and directory
+(where imports are found).
 A line out: a JSON mapping of verdict (accepted, refused, local), words, dangling (what names
 something that is not there), and conf (what Galaxy has made of the file).
 """
@@ -11,22 +12,22 @@ import logging
 import sys
 from pathlib import Path
 
-logging.disable(logging.CRITICAL)
-
 from galaxy.config import GalaxyAppConfiguration
 from galaxy.job_metrics import JobMetrics
 from galaxy.jobs import JobConfiguration
 from galaxy.util import string_as_bool
 from galaxy.util.bunch import Bunch
 
+logging.disable(logging.CRITICAL)
 
-class RunsLocally(Exception):
+
+class RunsLocallyError(Exception):
     """Galaxy would have taken its default: everything on this host."""
 
 
 def no_default(self):
     """Stand for the method that sets the default configuration."""
-    raise RunsLocally
+    raise RunsLocallyError
 
 
 JobConfiguration._JobConfiguration__set_default_job_conf = no_default
@@ -133,7 +134,7 @@ def judge(question):
     app = Bunch(config=config, application_stack=STACK, job_metrics=JobMetrics())
     try:
         jobs = JobConfiguration(app)
-    except RunsLocally:
+    except RunsLocallyError:
         return {"verdict": "local", "words": "", "dangling": [], "conf": None}
     except Exception as error:
         return {"verdict": "refused", "words": str(error)[-300:], "dangling": [], "conf": None}

@@ -196,9 +196,8 @@ def configurations(draw):
 
 def places(value, path=()):
     """List the paths of all values below a value."""
-    children = value.items() if isinstance(value, dict) else ()
-    children = enumerate(value) if isinstance(value, list) else children
-    for key, child in children:
+    pairs: Any = enumerate(value) if isinstance(value, list) else ()
+    for key, child in value.items() if isinstance(value, dict) else pairs:
         yield (*path, key)
         yield from places(child, (*path, key))
 
