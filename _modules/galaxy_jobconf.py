@@ -3052,6 +3052,9 @@ def _run_galaxy(path, text, format, imports, python, user, config):
             ignore_retcode=True,
             output_loglevel="quiet",
         )
+        if result["retcode"] != 0:
+            words = (result["stderr"] or result["stdout"]).strip().splitlines()
+            return {"verdict": "unasked", "words": words[-1] if words else "it ended without words"}
         return json.loads(result["stdout"].splitlines()[-1])
     except (CommandExecutionError, OSError, KeyError, IndexError, ValueError) as error:
         return {"verdict": "unasked", "words": str(error) or type(error).__name__}

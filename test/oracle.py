@@ -9,16 +9,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from engine import STATE, run, step
+from engine import run, step
 
 VERSION = "26.1.1"
+HOME = Path("/var/cache/slurm-galaxy-test/galaxy")  # readable by all, as Galaxy's own user must
 PYTHON = "/usr/bin/python3"  # galaxy-app asks for 3.10 or later
 HERE = Path(__file__).resolve().parent
 
 
 def venv() -> Path:
     """Return the venv of galaxy-app, which is made when it is not there yet (a minute)."""
-    home = STATE / "galaxy" / VERSION
+    home = HOME / VERSION
     home.parent.mkdir(parents=True, exist_ok=True)
     with Path(home.parent, ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
