@@ -2385,8 +2385,12 @@ def _load(path, text, format, report):
 
     A galaxy.yml is followed to what it holds or names.
     """
-    if (path is None) == (text is None) and text is None:
+    if path is None and text is None:
         raise SaltInvocationError("galaxy_jobconf needs a path or a text")
+    if not isinstance(text, (str, bytes, type(None))):
+        raise SaltInvocationError(
+            f"text is {_kind(text)}, not a string: Salt reads an argument beginning with {{ as YAML"
+        )
     file = str(path) if path else "text"
     at = (file, 1, 1)
     format = _format(path, format)

@@ -166,6 +166,8 @@ def _candidate(name, conf, source, contents, format, template, context):
             conf, format or ("xml" if ".xml" in name else "yaml")
         )
     if contents is not None:
+        if not isinstance(contents, str):
+            raise SaltInvocationError("contents is no string; a mapping belongs into conf")
         return contents if contents.endswith("\n") else contents + "\n"
     if template is None:
         text = __salt__["cp.get_file_str"](source)

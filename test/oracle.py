@@ -50,8 +50,10 @@ class Oracle:
         assert self.process.stdout
         self.process.stdout.readline()
 
-    def ask(self, text: str, format: str, directory: Path | None = None) -> dict[str, Any]:
-        """Return the verdict on a text (hangs: none in 10 s); imports are found in `directory`."""
+    def ask(
+        self, text: str, format: str, directory: Path | None = None, bound: float = 10
+    ) -> dict[str, Any]:
+        """Return the verdict on a text (hangs: none in `bound` s); imports are in `directory`."""
         place = self.directory.name
         if directory:
             shutil.copytree(directory, place, dirs_exist_ok=True)
@@ -59,7 +61,7 @@ class Oracle:
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps(question) + "\n")
         self.process.stdin.flush()
-        if not select.select([self.process.stdout], [], [], 10)[0]:
+        if not select.select([self.process.stdout], [], [], bound)[0]:
             self.process.kill()
             self.process.wait()
             self.start()

@@ -1,9 +1,9 @@
 """galaxy_jobconf.check_cluster and slurm.parse_options beside the real Slurm."""
 
-import json
 import re
 
 import pytest
+import yaml
 from loading import load
 
 slurm = load("_modules/slurm.py")
@@ -21,6 +21,15 @@ def conf(**destinations):
     }
 
 
+FILE = "/srv/check/job_conf.yml"
+
+
+def put(cluster, configuration):
+    """Write a job configuration on head."""
+    cluster.exec("head", ["mkdir", "-p", "/srv/check"])
+    cluster.exec("head", ["tee", FILE], input=yaml.safe_dump(configuration))
+
+
 @pytest.fixture(scope="module")
 def check(cluster, call):
     """Return a way to check destinations on head, as nobody."""
@@ -30,7 +39,8 @@ def check(cluster, call):
     )
 
     def check(configuration):
-        return call("galaxy_jobconf.check_cluster", text=json.dumps(configuration), user="nobody")
+        put(cluster, configuration)
+        return call("galaxy_jobconf.check_cluster", FILE, user="nobody")
 
     yield check
     cluster.exec("head", ["scontrol", "delete", "PartitionName=guarded"])
@@ -95,12 +105,12 @@ def test_a_drmaa_destination_without_its_library_is_found(check):
 
 
 def test_a_state_holds_a_file_against_the_cluster(cluster, call):
-    text = json.dumps(conf(wrong={"job_partition": "mian"}))
+    put(cluster, conf(wrong={"job_partition": "mian"}))
     report = call(
         "state.single",
         "galaxy_jobconf.managed",
         name="/srv/job_conf.yml",
-        contents=text,
+        source=FILE,
         user="nobody",
         check_cluster=True,
     )
