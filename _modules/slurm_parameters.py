@@ -437,7 +437,7 @@ Files path
 Flags words
 Link words
 Links words
-MultipleFiles words
+MultipleFiles path
 Name line
 NodeName line
 Type string
@@ -645,6 +645,7 @@ _FATAL_NOTES = {
     "slurm.conf": {
         "BcastExclude": "each path must be absolute, or None",
         "FastSchedule": "slurmctld starts with 1 only, which it ignores",
+        "FrontendName": "refused by a Slurm built without --enable-front-end, as Debian's is",
         "MaxNodeCount": "22.05 takes it with SelectType=select/cons_tres only",
         "MCSParameters": "refused without MCSPlugin",
         "PluginDir": "each directory must exist",
