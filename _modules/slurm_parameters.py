@@ -656,8 +656,8 @@ _FATAL_NOTES = {
     },
 }
 
-# Plugins that are gone: the first version without them, and what took their place. Those named
-# none are not here, as every version goes on taking the word.
+# Plugins that are gone from src/plugins: the first version without them, and what took their place.
+# Not those named none: their files went in 23.11, but read_config.c takes the word for no plugin.
 _REMOVED_PLUGINS = {
     "accounting_storage/filetxt": ("20.11", "accounting_storage/slurmdbd"),
     "acct_gather_energy/cray_aries": ("20.11", None),
