@@ -258,8 +258,8 @@ class _Reader:
         wrong = None
         if kind == "number":
             wrong = _wrong_number(text)
-            if wrong and name in ("mem", "mem-per-cpu", "tmp"):
-                wrong += _in_mebibytes(text)
+            if name in ("mem", "mem-per-cpu", "tmp") and not _INT.fullmatch(text):
+                wrong = "is not a whole number of MiB" + _in_mebibytes(text)
         elif kind == "nodes":
             wrong = _wrong_nodes(text)
         elif kind == "time":
@@ -323,7 +323,7 @@ def _wrong_number(text):
     if not match:
         return "is not a whole number"
     if match[1] == "-" and int(match[2]):
-        return "is less than nothing"
+        return "is negative"
     return None if int(match[2]) <= _MOST else f"is more than {_MOST}, the most that it can be"
 
 
@@ -344,9 +344,9 @@ def _in_mebibytes(text):
     """Suggest the plain number that a size with a unit stands for."""
     match = re.fullmatch(r"([0-9]+)([KMGT])[bB]?", text, re.IGNORECASE)
     if not match:
-        return " of MiB"
+        return ""
     factor = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024**2}[match[2].lower()]
-    return f" of MiB, for slurm-drmaa reads no units; write {-int(-int(match[1]) * factor // 1)}"
+    return f", for slurm-drmaa reads no units; write {-int(-int(match[1]) * factor // 1)}"
 
 
 def _in_hours(text):

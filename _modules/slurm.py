@@ -1330,7 +1330,7 @@ _SBATCH_KINDS = {
     "cpu-freq dependency/d error/e exclude/x export export-file extra gpu-bind gpu-freq gpus/G "
     "gpus-per-node gpus-per-socket gpus-per-task input/i job-name/J licenses/L mail-user mcs-label "
     "mem-bind mem-update network nice? nodefile/F nodelist/w output/o partition/p power prefer "
-    "propagate? qos/q reservation resources tres-bind tres-per-task wckey wrap",
+    "qos/q reservation resources tres-bind tres-per-task wckey wrap",
     "count": "cores-per-socket cpus-per-gpu cpus-per-task/c mincpus ntasks/n ntasks-per-core "
     "ntasks-per-gpu ntasks-per-node=tasks-per-node ntasks-per-socket ntasks-per-tres "
     "sockets-per-node thread-spec threads-per-core",
@@ -1355,6 +1355,7 @@ _SBATCH_KINDS = {
     "open-mode": "open-mode",
     "priority": "priority",
     "profile": "profile",
+    "propagate": "propagate?",
     "requeue": "requeue?",
     "signal": "signal",
     "switches": "switches",
@@ -1383,6 +1384,7 @@ _SIZE = r"\s*\+?\d+(?:[kmgt]b?)?"
 _NODES = r"\s*\+?\d+k?m?\s*"
 _RANGE = r"(?:\*[^:]*|\s*\+?\d+[km]?(?:-\d+[km]?)?)?"
 _SIGNALS = "HUP|INT|QUIT|ABRT|KILL|ALRM|TERM|USR1|USR2|URG|CONT|STOP|TSTP|TTIN|TTOU|XCPU"
+_LIMITS = "(?:RLIMIT_)?(?:CPU|FSIZE|DATA|STACK|CORE|RSS|NPROC|NOFILE|MEMLOCK|AS)"
 _LAYOUT = r"(?:block|cyclic|\*)(?::(?:block|cyclic|fcyclic|\*)){0,2}"
 _MAIL = (
     "NONE|ARRAY_TASKS|BEGIN|END|FAIL|INVALID_DEPEND|REQUEUE|ALL|STAGE_OUT|"
@@ -1395,8 +1397,8 @@ _SBATCH_VALUES = {
     kind: (re.compile(pattern, re.ASCII | re.IGNORECASE | re.DOTALL), words)
     for kind, pattern, words in (
         ("count", r"\s*\+?0*[1-9]\d{0,9}", "a whole number from 1 on"),
-        ("number", r"\s*[+-]?0*\d{1,10}", "a whole number"),
-        ("bit", r"\s*\+?0*[01]", "0 or 1"),
+        ("number", r"(?:\s*[+-]?0*\d{1,10})?", "a whole number"),
+        ("bit", r"(?:\s*\+?0*[01])?", "0 or 1"),
         ("memory", _SIZE, "a size in MiB, or one with K, M, G or T behind it, such as 4G"),
         (
             "time",
@@ -1406,10 +1408,10 @@ _SBATCH_VALUES = {
         ),
         (
             "moment",
-            r"\s*(?:now|today|tomorrow|midnight|noon|fika|teatime|elevenses|uts|\d).*",
+            r"\s*(?:now|today|tomorrow|midnight|noon|fika|teatime|uts|\d\d?:\d|\d+[-/.]\d|\d{4}).*",
             "a time of day, a date, or now+COUNT and a unit",
         ),
-        ("acctg-freq", r"(?:(?:(?:energy|task|filesystem|network)=)?\d+,?)+", "such as task=30"),
+        ("acctg-freq", r"(?:(?:(?:energy|task|filesystem|network)=)?\d+,?)*", "such as task=30"),
         (
             "distribution",
             rf"plane[^=]*=\s*\+?\d+|(?:{_LAYOUT}|arbitrary|hostfile)(?:,(?:no)?pack)?|(?:no)?pack",
@@ -1417,12 +1419,12 @@ _SBATCH_VALUES = {
         ),
         (
             "exclusive",
-            "exclusive|oversubscribe|user|mcs|topo|allocation",
+            "|exclusive|oversubscribe|user|mcs|topo|allocation",
             "one of exclusive, user, mcs, topo",
         ),
         (
             "extra-node-info",
-            rf"{_RANGE}(?::{_RANGE}){{0,2}}",
+            rf"{_RANGE}(?::{_RANGE}){{0,1}}(?::{_RANGE}(?::.*)?)?",
             "sockets[:cores[:threads]]",
         ),
         ("get-user-env", r"\s*[+-]?\d*(?:[sl].*)?", "a number of seconds, with S or L behind it"),
@@ -1446,7 +1448,7 @@ _SBATCH_VALUES = {
             "one or more of NONE, BEGIN, END, FAIL, REQUEUE, ALL, INVALID_DEPEND, STAGE_OUT, "
             "TIME_LIMIT, TIME_LIMIT_90, TIME_LIMIT_80, TIME_LIMIT_50, ARRAY_TASKS",
         ),
-        ("no-kill", "set|off|no", "off or no, or nothing"),
+        ("no-kill", "|set|off|no", "off or no, or nothing"),
         (
             "nodes",
             rf"{_NODES}|(?:{_NODES})?-{_NODES}|\d+(?:-\d+(?::\d+)?)?(?:,\d+(?:-\d+(?::\d+)?)?)*",
@@ -1456,11 +1458,16 @@ _SBATCH_VALUES = {
         ("priority", r"(?!\s*-\s*0*[1-9]).*", "TOP or a number from 0 on"),
         ("profile", ".*(?:none|all|energy|task|lustre|network).*", "one of none, all, energy, "
          "task, lustre, network"),
+        (
+            "propagate",
+            rf"(?:ALL|NONE|(?:{_LIMITS}),?)*",
+            "ALL, NONE, or some of CPU, FSIZE, DATA, STACK, CORE, RSS, NPROC, NOFILE, MEMLOCK, AS",
+        ),
         ("requeue", "|expedite", "expedite, or nothing"),
         (
             "signal",
-            rf"[RB]{{0,2}}:?\s*(?:\+?0*[1-9]\d*|(?:SIG)?(?:{_SIGNALS}))\s*(?:@\s*\+?\d{{1,5}})?",
-            "[R|B:]SIGNAL[@SECONDS]",
+            rf"[RB]{{0,2}}:?\s*(?:\+?0*[1-9]\d*|(?:SIG)?(?:{_SIGNALS}))\s*(?:@\s*\+?\d{{0,5}})?",
+            "[R|B:]SIGNAL[@SECONDS], with 65535 seconds at most",
         ),
         ("switches", r"\s*\+?0*[1-9]\d{0,9}(?:@.*)?", "a number of switches, COUNT[@TIME]"),
     )
@@ -1752,7 +1759,9 @@ class _OptionReader:
 def _beyond(kind, text):
     """Tell whether a number is out of bounds, or a range of nodes runs backwards."""
     if kind in ("count", "number"):
-        return not 0 <= int(text) < 2**31 - 1
+        return not 0 <= int(text or 0) < 2**31 - 1
+    if kind == "signal":
+        return int(text.partition("@")[2] or 0) >= 2**16
     if kind == "nodes" and "-" in text and not re.search("[,:]", text):
         least, most = (_int(part.replace("+", "").upper()) for part in text.split("-"))
         return 0 < most < (1 if least is None else least)
