@@ -271,7 +271,7 @@ class _Reader:
                 f'{option}: slurm-drmaa knows no mail type "{text}" and sends none; it knows one '
                 f"of {known}, and no list",
             )
-        elif "\n" in text or "\r" in text:
+        elif name not in ("comment", "job_name") and re.search("[\n\r]", text):
             wrong = "holds a line break, which slurm-drmaa takes for a part of it"
         if wrong:
             self.problem(option, f'{option}: "{text}" {wrong}')

@@ -1329,7 +1329,7 @@ _SBATCH_KINDS = {
     "cluster-constraint comment constraint/C container container-id container-type context "
     "cpu-freq dependency/d error/e exclude/x export export-file extra gpu-bind gpu-freq gpus/G "
     "gpus-per-node gpus-per-socket gpus-per-task input/i job-name/J licenses/L mail-user mcs-label "
-    "mem-bind mem-update network nice? nodefile/F nodelist/w output/o partition/p power prefer "
+    "mem-bind network nice? nodefile/F nodelist/w output/o partition/p power prefer "
     "qos/q reservation resources tres-bind tres-per-task wckey wrap",
     "count": "cores-per-socket cpus-per-gpu cpus-per-task/c mincpus ntasks/n ntasks-per-core "
     "ntasks-per-gpu ntasks-per-node=tasks-per-node ntasks-per-socket ntasks-per-tres "
@@ -1350,6 +1350,7 @@ _SBATCH_KINDS = {
     "hint": "hint",
     "kill-on-invalid-dep": "kill-on-invalid-dep",
     "mail-type": "mail-type",
+    "mem-update": "mem-update",
     "no-kill": "no-kill/k?",
     "nodes": "nodes/N",
     "open-mode": "open-mode",
@@ -1432,7 +1433,7 @@ _SBATCH_VALUES = {
         (
             "gres-flags",
             r"(?:(?:disable-binding|enforce-binding|multiple-tasks-per-sharing|"
-            r"one-task-per-sharing),?)+",
+            r"one-task-per-sharing),?)*",
             "one of disable-binding, enforce-binding, multiple-tasks-per-sharing, "
             "one-task-per-sharing",
         ),
@@ -1448,6 +1449,7 @@ _SBATCH_VALUES = {
             "one or more of NONE, BEGIN, END, FAIL, REQUEUE, ALL, INVALID_DEPEND, STAGE_OUT, "
             "TIME_LIMIT, TIME_LIMIT_90, TIME_LIMIT_80, TIME_LIMIT_50, ARRAY_TASKS",
         ),
+        ("mem-update", r"\s*\+?0*[1-9]\d{0,4}@[\d:-]+", "MARGIN@DELAY"),
         ("no-kill", "|set|off|no", "off or no, or nothing"),
         (
             "nodes",

@@ -574,7 +574,7 @@ VALUES = [
     ("distribution", ["block:cyclic", "*:*", "plane=2", "block,nopack"], ["plane", "foo", ""]),
     ("exclusive", ["user", "MCS", "topo"], ["foo"]),
     ("extra-node-info", ["1", "1:1:1", "*:2-3", "1:1:1:1"], ["a", "1:a"]),
-    ("gres-flags", ["enforce-binding"], ["foo", ""]),
+    ("gres-flags", ["enforce-binding", ""], ["foo"]),
     ("hint", ["multithread,compute_bound"], ["foo", ""]),
     ("kill-on-invalid-dep", ["yes", "NO"], ["maybe", ""]),
     ("mail-type", ["BEGIN", "end,fail", "NONE", "TIME_LIMIT_90"], ["foo", "", "TIME_LIMIT_91"]),
