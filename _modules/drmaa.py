@@ -313,8 +313,8 @@ class _Reader:
 
 
 def _number(text):
-    """Return the number that fsd_atoi reads."""
-    return int("".join(_INT.fullmatch(text).groups()))
+    """Return the number that fsd_atoi reads in a text that holds one."""
+    return int("".join(text.split()))
 
 
 def _wrong_number(text):
@@ -480,10 +480,10 @@ def info(library=None, user=None, timeout=30):
 
     Returns ``{"library": path or None, "loads": boolean, "version": slurm-drmaa's, "system": name
     and version of Slurm as the library sees it, "needs": the soname of libslurm that it is linked
-    with, "installed": [the sonames that are installed], "matches": boolean or None, "comment"}``.
-    What cannot be known is None. The comment is one sentence: what is wrong and how to mend it, or
-    that nothing is. ``version`` needs the library to load, and ``system`` has no version where the
-    controller does not answer.
+    with, "installed": [the sonames that are installed], "matches": boolean or None, "problem"}``.
+    What cannot be known is None. The problem is one sentence: what is wrong and how to mend it;
+    None where nothing is. ``version`` needs the library to load, and ``system`` has no version
+    where the controller does not answer.
 
     A library that is missing, broken or of another Slurm is an answer, not an error.
 
@@ -504,7 +504,7 @@ def info(library=None, user=None, timeout=30):
         "installed": installed,
         "matches": needs in installed if needs else None,
     }
-    return {**result, "comment": _judgement(result, facts.get("error"))}
+    return {**result, "problem": _judgement(result, facts.get("error"))}
 
 
 def _existing(patterns):
@@ -546,7 +546,7 @@ def _probe(path, user, timeout):
 
 
 def _judgement(found, error):
-    """Say in one sentence what is wrong with a library, or that nothing is."""
+    """Say in one sentence what is wrong with a library; None if nothing is."""
     path, needs = found["library"], found["needs"]
     have = ", ".join(map(_release, found["installed"])) or "no libslurm"
     if path is None:
@@ -563,7 +563,7 @@ def _judgement(found, error):
         return f"{path} cannot be loaded: {error}"
     if not needs:
         return f"{path} is not linked with libslurm: it is the DRMAA library of another system"
-    return f"{path} loads, and is linked with the installed {_release(needs)}"
+    return None
 
 
 def _release(soname):

@@ -1028,6 +1028,56 @@ def _hostlist(names):
     return names if isinstance(names, str) else hostlist_fold(names)
 
 
+def partitions(timeout=30):
+    """
+    List the partitions with their limits and whom they admit.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' slurm.partitions
+
+    timeout
+        Bound of the question in seconds.
+
+    Returns a list of mappings: name, default (boolean), state (``UP``, ``DOWN``, ``DRAIN``,
+    ``INACTIVE``), nodes (list of names), max_time in seconds, max_nodes, max_cpus_per_node and
+    max_memory_per_node in MiB (None is no limit), allow_groups, allow_accounts and allow_qos
+    (lists; None admits all), deny_accounts and deny_qos (lists).
+
+    Raises CommandExecutionError with Slurm's words when the controller does not answer.
+
+    Source: scontrol.1, SHOW PARTITION; slurm.conf.5, PARTITION CONFIGURATION.
+    """
+    records = parse_scontrol(_ask(["scontrol", "--all", "show", "partition"], timeout))
+    return [_partition(record) for record in records if "PartitionName" in record]
+
+
+def _partition(record):
+    def words(key):
+        value = record.get(key)
+        return None if value in (None, "ALL") else _split(value)
+
+    limit = record.get("MaxTime")
+    memory = record.get("MaxMemPerNode")
+    return {
+        "name": record["PartitionName"],
+        "default": record.get("Default") == "YES",
+        "state": record.get("State"),
+        "nodes": hostlist_expand(_value(record.get("Nodes")) or ""),
+        "max_time": None if limit in _NO_TIMES or limit == "UNLIMITED" else _seconds(limit or ""),
+        "max_nodes": _int(record.get("MaxNodes")),
+        "max_cpus_per_node": _int(record.get("MaxCPUsPerNode")),
+        "max_memory_per_node": _int(memory),
+        "allow_groups": words("AllowGroups"),
+        "allow_accounts": words("AllowAccounts"),
+        "allow_qos": words("AllowQos"),
+        "deny_accounts": words("DenyAccounts") or [],
+        "deny_qos": words("DenyQos") or [],
+    }
+
+
 _SQUEUE_FIELDS = {
     "id": "%i", "job": "%A", "array_job": "%F", "array_task": "%K", "name": "%j", "user": "%u",
     "uid": "%U", "account": "%a", "partition": "%P", "qos": "%q", "state": "%T", "reason": "%r",
@@ -1363,17 +1413,16 @@ _SBATCH_KINDS = {
 }
 
 # The releases that do not know an option which others know.
-_SBATCH_WITHOUT = {
-    **dict.fromkeys(("autocomplete", "container-id", "extra", "tres-per-task"), 1),
-    "tres-bind": 2,
-    **dict.fromkeys(("resv-ports", "segment", "stepmgr"), 3),
-    "oom-kill-step": 4,
-    "external": 5,
-    **dict.fromkeys(("consolidate-segments", "resources", "spread-segments"), 6),
-    **dict.fromkeys(("container-type", "mem-update"), 7),
-}
-_SBATCH_WITHOUT = {
-    **{name: _SBATCH_RELEASES[:count] for name, count in _SBATCH_WITHOUT.items()},
+_SBATCH_WITHOUT: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("autocomplete", "container-id", "extra", "tres-per-task"), _SBATCH_RELEASES[:1]
+    ),
+    "tres-bind": _SBATCH_RELEASES[:2],
+    **dict.fromkeys(("resv-ports", "segment", "stepmgr"), _SBATCH_RELEASES[:3]),
+    "oom-kill-step": _SBATCH_RELEASES[:4],
+    "external": _SBATCH_RELEASES[:5],
+    **dict.fromkeys(("consolidate-segments", "resources", "spread-segments"), _SBATCH_RELEASES[:6]),
+    **dict.fromkeys(("container-type", "mem-update"), _SBATCH_RELEASES[:7]),
     "export-file": ("23.11",),
     "power": _SBATCH_RELEASES[3:],
 }
@@ -1500,10 +1549,9 @@ def _sbatch_table():
     """Return ``{name: (main name, kind, value may be left out)}`` and the letters' names."""
     table, letters = {}, {}
     for kind, words in _SBATCH_KINDS.items():
-        for word in words.split():
-            name, letter, optional, alias = re.fullmatch(
-                r"([^/?=]+)(?:/(.))?(\?)?(?:=(.+))?", word
-            ).groups()
+        for name, letter, optional, alias in re.findall(
+            r"([\w-]+)(?:/(\w))?(\??)(?:=([\w-]+))?(?:\s|$)", words
+        ):
             for each in filter(None, (name, alias)):
                 table[each] = (name, kind, bool(optional))
             if letter:
@@ -1591,7 +1639,7 @@ def _directive(text):
     """Split text into words as get_argument of src/sbatch/opt.c does; return what stops it, too."""
     if not re.search(r"[\\\"'#]", text) and ":" not in (text[:1], text.lstrip()[:1]):
         return re.findall(r"[^\s]+", text, re.ASCII), None
-    words = []
+    words: list[str] = []
     for line in text.split("\n"):
         rest = line.lstrip()
         while rest and rest[0] != "#":
