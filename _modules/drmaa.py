@@ -1,5 +1,12 @@
-"""Read what slurm-drmaa reads: native specifications, and the library itself."""
+"""
+Read native specifications as slurm-drmaa reads them, and look at the installed DRMAA library.
 
+slurm-drmaa has a grammar of its own for the ``nativeSpecification`` of a Galaxy destination; it
+looks like sbatch's and is not: an option that sbatch takes may be refused here, with the job, and
+the other way round. :py:func:`parse_native` needs neither the library nor Slurm.
+"""
+
+import contextlib
 import difflib
 import functools
 import json
@@ -7,238 +14,560 @@ import pathlib
 import re
 import sys
 
-from salt.exceptions import CommandExecutionError
+from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 __salt__: dict
 
-# slurm_drmaa/util.c, slurmdrmaa_parse_additional_attr: option -> kind of its value, None for none.
-LONG = {
-    "account": "text",
-    "acctg-freq": "text",
-    "comment": "text",
-    "constraint": "text",
-    "contiguous": None,
-    "cpus-per-task": "number",
-    "error": "text",
-    "exclusive": None,
-    "mem": "number",
-    "mem-per-cpu": "number",
-    "mincpus": "number",
-    "nodelist": "text",
+# Options as slurmdrmaa_parse_additional_attr knows them, and the kind of each one's value. The
+# first of two spellings is sbatch's.
+_LONG = {
+    **dict.fromkeys(
+        ("account", "acctg-freq", "clusters", "comment", "constraint", "dependency", "error",
+         "exclude", "gres", "licenses", "nodelist", "output", "partition", "qos", "reservation",
+         "job_name"),
+        "text",
+    ),
+    **dict.fromkeys(
+        ("cpus-per-task", "mem", "mem-per-cpu", "mincpus", "ntasks", "ntasks-per-node", "tmp"),
+        "number",
+    ),
+    **dict.fromkeys(
+        ("contiguous", "exclusive", "no-kill", "no-requeue", "requeue", "share"), "flag"
+    ),
+    **dict.fromkeys(("time", "time_limit"), "time"),
     "nodes": "nodes",
-    "ntasks-per-node": "number",
-    "output": "text",
-    "partition": "text",
-    "qos": "text",
-    "requeue": None,
-    "reservation": "text",
-    "share": None,
-    "job_name": "text",
-    "time_limit": "time",
-    "time": "time",
-    "ntasks": "number",
-    "gres": "text",
-    "clusters": "text",
-    "no-kill": None,
-    "licenses": "text",
-    "mail-type": "text",
-    "no-requeue": None,
-    "exclude": "text",
-    "tmp": "number",
-    "dependency": "text",
-}
-# slurmdrmaa_parse_native. All of these take the next word, even -k and -s, which do not use it.
-SHORT = {
-    "A": "account",
-    "C": "constraint",
-    "c": "cpus-per-task",
-    "d": "dependency",
-    "e": "error",
-    "k": "no-kill",
-    "N": "nodes",
-    "o": "output",
-    "p": "partition",
-    "s": "share",
-    "w": "nodelist",
-    "J": "job_name",
-    "t": "time",
-    "n": "ntasks",
-    "x": "exclude",
-    "L": "licenses",
-    "M": "clusters",
-}
-# drmaa_utils: fsd_atoi takes no suffix; datetime_tab.y needs hours and minutes and knows no days
-# before hours.
-NUMBER = re.compile(r"[+-]?\d+")
-NODES = re.compile(r"\d+(-\d+)?")
-TIME = re.compile(r"(\d+([-/]\d+){0,2}T)?\d+:\d+(:\d+)?(Z|[+-]?\d+(:\d+)?)?")
+    "mail-type": "mail",
+}  # fmt: skip
 
-LIBRARIES = (
-    "/usr/lib/slurm-drmaa/lib/libdrmaa.so.1",
-    "/usr/lib/*/libdrmaa.so.1",
-    "/usr/lib/libdrmaa.so.1",
-    "/usr/lib64/libdrmaa.so.1",
-    "/opt/slurm-drmaa/lib/libdrmaa.so.1",
+_SHORT = {
+    "A": "account", "C": "constraint", "J": "job_name", "L": "licenses", "M": "clusters",
+    "N": "nodes", "c": "cpus-per-task", "d": "dependency", "e": "error", "k": "no-kill",
+    "n": "ntasks", "o": "output", "p": "partition", "s": "share", "t": "time", "w": "nodelist",
+    "x": "exclude",
+}  # fmt: skip
+
+_NAMES = {"job_name": "job-name", "time_limit": "time"}  # in place of these, sbatch's
+
+# What came with slurm-drmaa 1.1.0 (CHANGELOG.md, and util.c of 1.0.7).
+_SINCE_1_1 = {"clusters", "cpus-per-task", "dependency", "error", "output"}
+
+# What to write for an option that slurm-drmaa lacks, where no name is near enough.
+_INSTEAD = {
+    **dict.fromkeys(("G", "gpus", "gpus-per-node", "gpus-per-task"), "write --gres=gpu:NUMBER"),
+    **dict.fromkeys(("D", "chdir"), "Galaxy sets the directory of a job itself"),
+    **dict.fromkeys(
+        ("export", "export-file", "get-user-env"), "set variables in the destination's env"
+    ),
+    "array": "Galaxy submits single jobs",
+    "gpu": "write --gres=gpu:NUMBER",
+    "job-name": "it is --job_name here, and Galaxy sets it itself",
+    "mem-per-gpu": "write --mem or --mem-per-cpu",
+    "nice": "a QOS can have another priority",
+    "oversubscribe": "write --share",
+    "priority": "a QOS can have another priority",
+    "q": "write --qos=NAME",
+    "tasks-per-node": "write --ntasks-per-node",
+}  # fmt: skip
+
+_MAIL_TYPES = ("BEGIN", "END", "FAIL", "REQUEUE", "ALL")
+
+_BLANKS = " \t\n\r\f\v"
+_INT = re.compile(r"\s*([+-]?)\s*([0-9]+)\s*", re.ASCII)
+_MOST = 2**31 - 1
+
+# The grammar of datetime_tab.y where a time begins with hours and minutes. What comes before and
+# behind them is read and thrown away.
+_TIME = re.compile(
+    r"(?P<date>(?:\d+(?:-\d+){0,2}|\d+/\d+(?:/\d+)?)T)?"
+    r"(?P<hours>\d+):(?P<minutes>\d+)(?::(?P<seconds>\d+))?"
+    r"(?P<zone>Z|[+-]\d+(?::\d+)?)?",
+    re.ASCII,
 )
 
 
-@functools.lru_cache(maxsize=4096)
-def _parse(spec):
-    """Parse a native specification; return its options and its problems as tuples."""
-    options, problems, pending = [], [], None
-
-    def put(option, value):
-        kind = LONG[option]
-        words = None
-        if kind == "number" and not NUMBER.fullmatch(value):
-            words = "a whole number" + (" of megabytes, without a unit" if "mem" in option else "")
-        elif kind == "nodes" and not NODES.fullmatch(value):
-            words = "a number or MIN-MAX"
-        elif kind == "time" and not TIME.fullmatch(value):
-            words = "H:M or H:M:S (no days, no plain minutes)"
-        if words:
-            problems.append(
-                (f"--{option}", f"slurm-drmaa refuses {value!r} of --{option}: it takes {words}")
-            )
-        options.append((option, True if kind is None else value))
-
-    for word in re.split(r"[ \t]+", spec.strip(" \t")) if spec.strip(" \t") else ():
-        if pending:
-            if pending in SHORT:
-                put(SHORT[pending], word)
-            else:
-                problems.append((f"-{pending}", f"slurm-drmaa has no option -{pending}"))
-            pending = word[1] if len(word) == 2 and word[0] == "-" else None
-        elif word.startswith("--"):
-            name, _, value = word[2:].partition("=")
-            value = value.lstrip("=").partition("=")[0]
-            if name not in LONG:
-                near = difflib.get_close_matches(name, LONG, 1, 0.7)
-                hint = (
-                    f"; did you mean --{near[0]}?"
-                    if near
-                    else "; sbatch's options are not all known to it"
-                )
-                problems.append((f"--{name}", f"slurm-drmaa has no option --{name}{hint}"))
-            elif LONG[name] and not value:
-                problems.append((f"--{name}", f"slurm-drmaa needs --{name}=VALUE, with the ="))
-            else:
-                put(name, value)
-        elif not word.startswith("-") or word == "-":
-            problems.append((word, f"slurm-drmaa does not expect {word!r} here"))
-            break
-        elif len(word) > 2:
-            problems.append(
-                (word, f"slurm-drmaa refuses {word!r}: put a space after -{word[1]}, or write --")
-            )
-            break
-        else:
-            pending = word[1]
-    if pending and spec != "-s":
-        problems.append((f"-{pending}", f"slurm-drmaa expects a word after -{pending}"))
-    return tuple(options), tuple(problems)
-
-
-def parse_native(spec):
+def parse_native(spec, version=None):
     """
-    Parse a native specification the way that slurm-drmaa does, which is not the way of sbatch.
+    Read a native specification exactly as slurm-drmaa reads it.
+
+    Words are split at blanks and tabs alone; there are no quotes. A short option stands alone and
+    its value is the next word (``-n 2``), a long one has its value behind ``=``, and none may be
+    abbreviated. ``--mem`` and ``--tmp`` are plain numbers of MiB, a time is hours and minutes.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-call --local drmaa.parse_native '-p main --mem=4000 --time=2:00:00'
+        salt-call --local drmaa.parse_native '-p main -n 2 --mem=4000 --time=24:00'
 
     spec
-        What Galaxy's ``nativeSpecification`` says (string).
+        The specification (string).
+    version
+        slurm-drmaa's version (string, ``1.1.4``), where an old one is in use: 1.0.7 knows fewer
+        options than 1.1.0 and later, which know the same. Default: 1.1.0 or later.
 
-    Returns a mapping: options (long name to its value, True where it takes none), and problems, a
-    list of mappings of option and message, one for each thing that slurm-drmaa refuses. It refuses
-    the whole specification then.
+    Returns ``{"options": {name: value}, "problems": [{"option", "message"}], "notes": [...]}``.
+    Options have sbatch's long names (``share`` apart, which is slurm-drmaa's own), values are
+    strings as written, True for an option without one. Problems are what makes slurm-drmaa refuse
+    the job; notes, of the same form, what it takes for something else than is written. The option
+    of a problem is as written, or the word itself where it is none.
 
-    Source: slurm_drmaa/util.c of slurm-drmaa 1.1.6 (slurmdrmaa_parse_native), drmaa_utils/util.c
-    (fsd_atoi) and datetime_tab.y. Releases before 1.1.0 know fewer: no --clusters, --dependency,
-    --cpus-per-task, --output, --error.
+    Raises SaltInvocationError when the specification is no string.
+
+    Source: slurm_drmaa/util.c of slurm-drmaa 1.1.6, slurmdrmaa_parse_native; drmaa_utils/fsd_util.c
+    and datetime_tab.y of drmaa-utils.
     """
-    options, problems = _parse(str(spec))
+    if not isinstance(spec, str):
+        raise SaltInvocationError(f"a native specification is text, not {spec!r}")
+    options, problems, notes = _parsed(spec, version is not None and _is_old(version))
     return {
         "options": dict(options),
-        "problems": [{"option": option, "message": message} for option, message in problems],
+        "problems": [dict(each) for each in problems],
+        "notes": [dict(each) for each in notes],
     }
 
 
-# Runs in a child process: a library that crashes takes only that with it.
-_LOOK = r"""
-import ctypes, json, os, re, sys
-library = ctypes.CDLL(sys.argv[1])
-def ask(name):
-    text, error = ctypes.create_string_buffer(1024), ctypes.create_string_buffer(1024)
-    code = getattr(library, name)(text, ctypes.c_size_t(1024), error, ctypes.c_size_t(1024))
-    return text.value.decode(errors="replace") if code == 0 else None
-maps = open("/proc/self/maps").read()
-linked = sorted(set(re.findall(r"/\S*libslurm[\w.-]*\.so[\w.]*", maps)))
-major, minor, error = ctypes.c_uint(), ctypes.c_uint(), ctypes.create_string_buffer(1024)
-library.drmaa_version(ctypes.byref(major), ctypes.byref(minor), error, ctypes.c_size_t(1024))
-print(json.dumps({
-    "version": "%d.%d" % (major.value, minor.value),
-    "implementation": ask("drmaa_get_DRMAA_implementation"),
-    "drm_system": ask("drmaa_get_DRM_system"),
-    "libslurm": linked,
-}))
+def _is_old(version):
+    numbers = [int(part) for part in re.findall(r"\d+", str(version))[:2]]
+    return numbers < [1, 1]
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(spec, old):
+    reader = _Reader(old)
+    pending = None
+    for word in re.findall(r"[^ \t]+", spec):
+        if pending:
+            reader.short(pending, word)
+            # A word such as -p is both: the value of what stood before it, and an option.
+            pending = word[1] if len(word) == 2 and word[0] == "-" else None
+        elif word.startswith("--"):
+            reader.long(word)
+        elif word[0] != "-" or len(word) > 2:
+            reader.misplaced(word)
+        elif word == "-":
+            reader.note(word, 'slurm-drmaa passes over a "-" that stands alone')
+        else:
+            pending = word[1]
+    if pending:
+        reader.dangling(pending, re.match(r"-s(?:[ \t]|$)", spec))
+    return reader.options, reader.problems, reader.notes
+
+
+class _Reader:
+    """What has been read of one specification."""
+
+    def __init__(self, old):
+        self.old = old
+        self.options: dict = {}
+        self.problems: list[dict] = []
+        self.notes: list[dict] = []
+
+    def problem(self, option, message):
+        self.problems.append({"option": option, "message": message})
+
+    def note(self, option, message):
+        self.notes.append({"option": option, "message": message})
+
+    def misplaced(self, word):
+        """Refuse a word that is no option where one is due."""
+        name = _SHORT.get(word[1:2])
+        if word[0] == "-" and word[1:].partition("=")[0] in _LONG:
+            self.problem(word, f'"{word}" has one dash too few; write "-{word}"')
+        elif word[0] == "-" and name:
+            right = f"-{word[1]} {word[2:].lstrip('=')}"
+            self.problem(
+                word[:2], f'"{word}": slurm-drmaa wants a blank behind -{word[1]}; write "{right}"'
+            )
+        elif word[0] == "-":
+            self.problem(word[:2], f'"{word}": slurm-drmaa knows no option -{word[1]}')
+        else:
+            self.problem(
+                word,
+                f'"{word}" is no option: slurm-drmaa takes no quotes, no commands, and the value '
+                'of a long option only behind its "="',
+            )
+
+    def long(self, word):
+        """Read one long option."""
+        name, *values = [part for part in word[2:].split("=") if part] or [None]
+        option = f"--{name or ''}"
+        if name is None:
+            self.problem(word, f'"{word}" names no option, and slurm-drmaa crashes on it')
+        elif name not in _LONG:
+            self.problem(option, f"slurm-drmaa knows no option {option}{_hint(name)}")
+        elif self.old and name in _SINCE_1_1:
+            self.problem(option, f"{option} is known from slurm-drmaa 1.1.0 on")
+        elif _LONG[name] == "flag":
+            if values:
+                self.note(option, f'{option} takes no value: slurm-drmaa passes over "{values[0]}"')
+            self.options[_NAMES.get(name, name)] = True
+        elif not values:
+            self.problem(
+                option, f'{option} has no value; slurm-drmaa wants it behind a "=", with no blank'
+            )
+        else:
+            if len(values) > 1:
+                self.note(
+                    option,
+                    f'{option}: slurm-drmaa reads up to the second "=", so the value is '
+                    f'"{values[0]}" alone',
+                )
+            self.value(option, name, values[0])
+
+    def short(self, letter, word):
+        """Read one short option with the word behind it."""
+        option = f"-{letter}"
+        name = _SHORT.get(letter)
+        if not name:
+            self.problem(option, f"slurm-drmaa knows no option {option}{_hint(letter)}")
+        elif self.old and (name in _SINCE_1_1 or letter == "k"):
+            self.problem(option, f"{option} is known from slurm-drmaa 1.1.0 on")
+        elif _LONG[name] == "flag":
+            if not (len(word) == 2 and word[0] == "-"):
+                self.note(
+                    option,
+                    f'slurm-drmaa swallows "{word}" as the value of {option}, which has none; '
+                    f"write --{name}",
+                )
+            self.options[name] = True
+        elif word[0] == "-" and _LONG[name] in ("text", "mail"):
+            self.problem(option, f'{option} has no value: slurm-drmaa takes "{word}" for it')
+        else:
+            self.value(option, name, word)
+
+    def dangling(self, letter, shares):
+        """Judge a short option with nothing behind it; a leading -s has it passed over."""
+        option, name = f"-{letter}", _SHORT.get(letter)
+        if shares:
+            self.options["share"] = True
+            if letter != "s":
+                self.note(option, f"slurm-drmaa passes over {option}, the last word")
+        elif name and _LONG[name] == "flag":
+            self.problem(
+                option,
+                f"slurm-drmaa reads {option} only with another word behind it; write --{name}",
+            )
+        elif name:
+            self.problem(option, f"{option} has no value")
+        else:
+            self.problem(option, f"slurm-drmaa knows no option {option}{_hint(letter)}")
+
+    def value(self, option, name, text):
+        """Check a value by its kind, and keep it."""
+        kind = _LONG[name]
+        wrong = None
+        if kind == "number":
+            wrong = _wrong_number(text)
+            if name in ("mem", "mem-per-cpu", "tmp") and not _INT.fullmatch(text):
+                wrong = "is not a whole number of MiB" + _in_mebibytes(text)
+        elif kind == "nodes":
+            wrong = _wrong_nodes(text)
+        elif kind == "time":
+            wrong = self.time(option, text)
+        elif kind == "mail" and text.upper() not in _MAIL_TYPES:
+            known = ", ".join(_MAIL_TYPES)
+            self.note(
+                option,
+                f'{option}: slurm-drmaa knows no mail type "{text}" and sends none; it knows one '
+                f"of {known}, and no list",
+            )
+        elif name not in ("comment", "job_name") and re.search("[\n\r]", text):
+            wrong = "holds a line break, which slurm-drmaa takes for a part of it"
+        if wrong:
+            self.problem(option, f'{option}: "{text}" {wrong}')
+        elif name in ("mem", "mem-per-cpu"):
+            self.memory(option, name, text)
+        else:
+            self.options[_NAMES.get(name, name)] = text
+
+    def memory(self, option, name, text):
+        """Keep the larger of --mem and --mem-per-cpu, for slurm-drmaa has one place for both."""
+        before = next((each for each in ("mem", "mem-per-cpu") if each in self.options), None)
+        if before is None or _number(text) > _number(self.options[before]):
+            if before:
+                self.note(option, f"slurm-drmaa keeps the larger one, {option}={text}")
+                del self.options[before]
+            self.options[name] = text
+        else:
+            larger = f"--{before}={self.options[before]}"
+            self.note(option, f"slurm-drmaa passes over {option}={text}, for {larger} is not less")
+
+    def time(self, option, text):
+        """Return what is wrong with a time, and note what slurm-drmaa does not read of it."""
+        match = _TIME.fullmatch(text.strip(_BLANKS))
+        if not match:
+            return "is no time for slurm-drmaa: write hours and minutes, such as 24:00" + (
+                _in_hours(text)
+            )
+        minutes = 60 * int(match["hours"]) + int(match["minutes"])
+        dropped = {
+            "the seconds": match["seconds"] and int(match["seconds"]),
+            "the date": match["date"],
+            "the time zone": match["zone"],
+        }
+        lost = " and ".join(part for part, given in dropped.items() if given)
+        if lost:
+            self.note(option, f'{option}: slurm-drmaa reads "{text}" as {minutes} minutes: {lost} '
+                      "do not count")  # fmt: skip
+        return None
+
+
+def _number(text):
+    """Return the number that fsd_atoi reads in a text that holds one."""
+    return int("".join(text.split()))
+
+
+def _wrong_number(text):
+    """Say what is wrong with a number, None if nothing is."""
+    match = _INT.fullmatch(text)
+    if not match:
+        return "is not a whole number"
+    if match[1] == "-" and int(match[2]):
+        return "is negative"
+    return None if int(match[2]) <= _MOST else f"is more than {_MOST}, the most that it can be"
+
+
+def _wrong_nodes(text):
+    """Judge ``MIN`` or ``MIN-MAX`` as strtok_r splits it."""
+    least, _, most = text.lstrip("-").partition("-")
+    if not least:
+        return "names no number of nodes, and slurm-drmaa crashes on it"
+    wrong = _wrong_number(least) or (most and _wrong_number(most))
+    if wrong:
+        return "is no number of nodes; write 2, or 1-4"
+    if most and _number(most) < _number(least):
+        return "is a range that runs backwards"
+    return None
+
+
+def _in_mebibytes(text):
+    """Suggest the plain number that a size with a unit stands for."""
+    match = re.fullmatch(r"([0-9]+)([KMGT])[bB]?", text, re.IGNORECASE)
+    if not match:
+        return ""
+    factor = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024**2}[match[2].lower()]
+    return f", for slurm-drmaa reads no units; write {-int(-int(match[1]) * factor // 1)}"
+
+
+def _in_hours(text):
+    """Suggest hours and minutes for one of Slurm's other forms of a time."""
+    match = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text)
+    if not match:
+        return ""
+    if match[1]:
+        minutes = 60 * (24 * int(match[1]) + int(match[2])) + int(match[3] or 0)
+    else:
+        minutes = int(match[2])
+    return f'; "{text}" of sbatch is {minutes // 60}:{minutes % 60:02d} here'
+
+
+@functools.lru_cache(maxsize=1024)
+def _hint(name):
+    """Say what an option that slurm-drmaa does not know leads to, and what to write instead."""
+    if name in _INSTEAD:
+        return f" and refuses the job: {_INSTEAD[name]}"
+    near = difflib.get_close_matches(name, _LONG, 1, 0.7) if len(name) > 1 else []
+    return " and refuses the job" + (f"; did you mean --{near[0]}?" if near else "")
+
+
+# --- the library ----------------------------------------------------------------------------------
+
+_LIBRARIES = (
+    "/usr/lib/slurm-drmaa/lib/libdrmaa.so.1",
+    "/usr/lib/*/libdrmaa.so.1",
+    "/usr/lib64/libdrmaa.so.1",
+    "/usr/local/lib/libdrmaa.so.1",
+    "/usr/local/lib/*/libdrmaa.so.1",
+    "/opt/*/lib/libdrmaa.so.1",
+)
+
+_SLURM_LIBRARIES = (
+    "/usr/lib/*/libslurm.so.*",
+    "/usr/lib64/libslurm.so.*",
+    "/usr/lib/libslurm.so.*",
+    "/usr/local/lib/libslurm.so.*",
+    "/opt/slurm/lib/libslurm.so.*",
+    "/usr/local/slurm/lib/libslurm.so.*",
+)
+
+# What the sonames of libslurm stand for (META, API_CURRENT, of each release).
+_RELEASES = {
+    36: "20.11", 37: "21.08", 38: "22.05", 39: "23.02", 40: "23.11", 41: "24.05", 42: "24.11",
+    43: "25.05", 44: "25.11", 45: "26.05",
+}  # fmt: skip
+
+# Runs in a process of its own: a library may crash, exit or hang as soon as it is loaded.
+_PROBE = r"""
+import ctypes, json, struct, sys
+
+def needed(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    if data[:4] != b"\x7fELF":
+        raise ValueError("it is no ELF file")
+    wide, order = data[4] == 2, "<>"[data[5] == 2]
+    offset = struct.unpack_from(order + ("Q" if wide else "L"), data, 32 if wide else 28)[0]
+    size, count = struct.unpack_from(order + "HH", data, 54 if wide else 42)
+    loads, dynamic = [], None
+    for start in range(offset, offset + size * count, size):
+        if wide:
+            kind, _, place, address, _, length = struct.unpack_from(order + "LLQQQQ", data, start)
+        else:
+            kind, place, address, _, length = struct.unpack_from(order + "LLLLL", data, start)
+        if kind == 1:
+            loads.append((address, place, length))
+        elif kind == 2:
+            dynamic = place, length
+    step, form = (16, "QQ") if wide else (8, "LL")
+    entries = [
+        struct.unpack_from(order + form, data, at)
+        for at in range(dynamic[0], dynamic[0] + dynamic[1], step)
+    ]
+    table = dict(entries)[5]
+    strings = next(table - a + p for a, p, n in loads if a <= table < a + n)
+    names = [data[strings + value:data.index(b"\0", strings + value)]
+             for tag, value in entries if tag == 1]
+    return [name.decode("utf-8", "replace") for name in names]
+
+def text(function, library):
+    buffer, words = ctypes.create_string_buffer(1024), ctypes.create_string_buffer(1024)
+    code = getattr(library, function)(buffer, ctypes.c_size_t(1023), words, ctypes.c_size_t(1023))
+    return buffer.value.decode("utf-8", "replace") if code == 0 else None
+
+def say(**facts):
+    print(json.dumps(facts), flush=True)
+
+path = sys.argv[1]
+try:
+    say(needed=needed(path))
+except Exception as exc:
+    say(error=str(exc))
+    sys.exit()
+try:
+    library = ctypes.CDLL(path)
+except OSError as exc:
+    say(error=str(exc))
+    sys.exit()
+say(loads=True)
+try:
+    say(implementation=text("drmaa_get_DRMAA_implementation", library))
+    maps = open("/proc/self/maps", encoding="utf-8", errors="replace").read().split()
+    say(libslurm=next((word for word in maps if "/libslurm" in word), None))
+    say(system=text("drmaa_get_DRM_system", library))
+except AttributeError as exc:
+    say(error=str(exc), loads=False)
 """
 
 
-def info(library=None):
+def info(library=None, user=None, timeout=30):
     """
-    Tell which DRMAA library there is, what it is linked with, and whether that is installed.
+    Look at the DRMAA library of this host: whether it loads, and fits the Slurm that is installed.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt-call --local drmaa.info
-        salt-call --local drmaa.info /usr/lib/slurm-drmaa/lib/libdrmaa.so.1
+        salt '*' drmaa.info
+        salt '*' drmaa.info /usr/lib/slurm-drmaa/lib/libdrmaa.so.1 user=galaxy
 
     library
-        Path of the library (string); default: the first of the places where packages put it.
+        Path of the library (string), as DRMAA_LIBRARY_PATH or Galaxy's ``drmaa_library_path`` has
+        it. Default: the first that is found where packages put it.
+    user
+        Who loads it (string). Default: the user that Salt runs as.
+    timeout
+        Bound in seconds of loading it, in a process of its own.
 
-    Returns a mapping: library (its path, None where there is none), loads (bool), problem (one
-    sentence, None where all is well), and where it loads version (of the DRMAA interface),
-    implementation, drm_system and libslurm (paths of the libslurm that it uses). The library is
-    loaded in a child process of its own, for at most 30 seconds. It opens no session.
+    Returns ``{"library": path or None, "loads": boolean, "version": slurm-drmaa's, "system": name
+    and version of Slurm as the library sees it, "needs": the soname of libslurm that it is linked
+    with, "installed": [the sonames that are installed], "matches": boolean or None, "problem"}``.
+    What cannot be known is None. The problem is one sentence: what is wrong and how to mend it;
+    None where nothing is. ``version`` needs the library to load, and ``system`` has no version
+    where the controller does not answer.
+
+    A library that is missing, broken or of another Slurm is an answer, not an error.
+
+    Source: slurm_drmaa/drmaa.c; META of Slurm (API_CURRENT); elf.5.
     """
-    found = library or next(
-        (
-            path
-            for pattern in LIBRARIES
-            for path in sorted(map(str, pathlib.Path("/").glob(pattern[1:])))
-        ),
-        None,
+    found = library or next(_existing(_LIBRARIES), None)
+    names = (pathlib.Path(path).name for path in _existing(_SLURM_LIBRARIES))
+    installed = sorted({".".join(name.split(".")[:3]) for name in names})
+    facts: dict = _probe(found, user, timeout) if found else {}
+    needs = next((name for name in facts.get("needed", []) if name.startswith("libslurm")), None)
+    version = re.search(r"\d[\w.-]*", facts.get("implementation") or "")
+    result = {
+        "library": found,
+        "loads": facts.get("loads", False),
+        "version": version[0] if version else None,
+        "system": facts.get("system"),
+        "needs": needs,
+        "installed": installed,
+        "matches": needs in installed if needs else None,
+    }
+    return {**result, "problem": _judgement(result, facts.get("error"))}
+
+
+def _existing(patterns):
+    """Return the files that are there, as paths."""
+    return (
+        str(path)
+        for pattern in patterns
+        for path in sorted(pathlib.Path("/").glob(pattern.lstrip("/")))
     )
-    answer = {"library": found, "loads": False, "problem": None}
-    if found is None:
-        answer["problem"] = "there is no libdrmaa.so.1 in " + ", ".join(LIBRARIES)
-        return answer
-    if not __salt__["file.file_exists"](found):
-        return {**answer, "problem": f"{found} does not exist"}
+
+
+def _probe(path, user, timeout):
+    """Read and load a library in a child; return what the child could say before it ended."""
+    argv = [sys.executable, "-c", _PROBE, path]
     try:
         result = __salt__["cmd.run_all"](
-            [sys.executable, "-c", _LOOK, found],
+            argv,
+            cwd="/",
             python_shell=False,
-            timeout=30,
+            timeout=timeout,
             ignore_retcode=True,
             output_loglevel="quiet",
+            **({"runas": user} if user else {}),
         )
-        if result["retcode"] == 0:
-            answer.update(json.loads(result["stdout"]), loads=True)
-            return answer
-    except (CommandExecutionError, ValueError) as error:
-        return {**answer, "problem": f"{found} cannot be loaded: {error}"}
-    words = (result["stderr"].strip().splitlines() or ["it crashed"])[-1]
-    missing = re.search(r"libslurm\.so\.\d+", words)
-    if missing:
-        words = (
-            f"it needs {missing[0]}, which is not installed; install the slurm-drmaa that was "
-            "built for this host's Slurm"
+    except (CommandExecutionError, OSError) as exc:
+        return {"error": str(exc)}
+    facts: dict = {}
+    for line in result["stdout"].splitlines():
+        # The library may print as well.
+        with contextlib.suppress(ValueError):
+            facts.update(said if isinstance(said := json.loads(line), dict) else {})
+    if "Timed out after" in result["stdout"]:
+        facts.update(loads=False, error=f"it had not loaded after {timeout} s")
+    elif result["retcode"] and "error" not in facts:
+        last = (result["stderr"].strip().splitlines() or [""])[-1]
+        ended = f"the process that loaded it ended with {result['retcode']} {last}".rstrip()
+        facts.update(loads=False, error=ended)
+    return facts
+
+
+def _judgement(found, error):
+    """Say in one sentence what is wrong with a library; None if nothing is."""
+    path, needs = found["library"], found["needs"]
+    have = ", ".join(map(_release, found["installed"])) or "no libslurm"
+    if path is None:
+        return (
+            "no DRMAA library is installed; install slurm-drmaa, or name its file "
+            "(DRMAA_LIBRARY_PATH, or drmaa_library_path of the runner)"
         )
-    return {**answer, "problem": f"{found} cannot be loaded: {words}"}
+    if needs and not found["matches"]:
+        return (
+            f"{path} is linked with {_release(needs)}, and this host has {have}: install the "
+            "slurm-drmaa that was built for this Slurm"
+        )
+    if not found["loads"]:
+        return f"{path} cannot be loaded: {error}"
+    if not needs:
+        return f"{path} is not linked with libslurm: it is the DRMAA library of another system"
+    return None
+
+
+def _release(soname):
+    """Return a soname with the release of Slurm that it belongs to."""
+    number = soname.rpartition(".")[2]
+    release = _RELEASES.get(int(number)) if number.isdigit() else None
+    return f"{soname} (Slurm {release})" if release else soname

@@ -3294,12 +3294,12 @@ class _Cluster:
 
     def ask(self, options):
         """Ask Slurm itself whether it would take such a job."""
-        arguments = [
-            f"--{name}" if value is True else f"--{name}={value}"
+        given = {
+            name: value
             for name, value in options.items()
             if name not in ("job-name", "output", "error", "test-only", "wait")
-        ]
-        answer = __salt__["slurm.test_only"](arguments, self.user, self.timeout)
+        }
+        answer = __salt__["slurm.test_only"](given, self.user, self.timeout)
         return [] if answer["ok"] else [("GJ905", f"Slurm refuses it: {answer['message']}")]
 
 

@@ -26,7 +26,6 @@ import pathlib
 import pwd
 import re
 import secrets
-import shlex
 import tempfile
 import time
 
@@ -1366,6 +1365,508 @@ def _update_nodes(names, timeout, *settings):
     return True
 
 
+# --- sbatch's options -----------------------------------------------------------------------------
+
+_SBATCH_RELEASES = ("22.05", "23.02", "23.11", "24.05", "24.11", "25.05", "25.11", "26.05")
+
+# Every option by the kind of its value: its name, its letter behind a slash, and a question mark
+# where the value may be left out. Of two names for the same, the second stands behind "=".
+_SBATCH_KINDS = {
+    "flag": "consolidate-segments contiguous external help/h hold/H ignore-pbs no-requeue "
+    "overcommit/O oversubscribe/s parsable quiet/Q reboot spread-job spread-segments stepmgr "
+    "test-only usage use-min-nodes verbose/v version/V wait/W",
+    "text": "account/A array/a autocomplete batch bb bbf chdir/D clusters/M=cluster "
+    "cluster-constraint comment constraint/C container container-id container-type context "
+    "cpu-freq dependency/d error/e exclude/x export export-file extra gpu-bind gpu-freq gpus/G "
+    "gpus-per-node gpus-per-socket gpus-per-task input/i job-name/J licenses/L mail-user mcs-label "
+    "mem-bind network nice? nodefile/F nodelist/w output/o partition/p power prefer "
+    "qos/q reservation resources tres-bind tres-per-task wckey wrap",
+    "count": "cores-per-socket cpus-per-gpu cpus-per-task/c mincpus ntasks/n ntasks-per-core "
+    "ntasks-per-gpu ntasks-per-node=tasks-per-node ntasks-per-socket ntasks-per-tres "
+    "sockets-per-node thread-spec threads-per-core",
+    "number": "core-spec/S resv-ports? segment",
+    "memory": "mem mem-per-cpu mem-per-gpu tmp",
+    "time": "delay-boot time/t time-min",
+    "moment": "begin/b deadline",
+    "root": "gid uid",
+    "bit": "oom-kill-step? wait-all-nodes",
+    "acctg-freq": "acctg-freq",
+    "distribution": "distribution/m",
+    "exclusive": "exclusive?",
+    "extra-node-info": "extra-node-info/B",
+    "get-user-env": "get-user-env?",
+    "gres": "gres",
+    "gres-flags": "gres-flags",
+    "hint": "hint",
+    "kill-on-invalid-dep": "kill-on-invalid-dep",
+    "mail-type": "mail-type",
+    "mem-update": "mem-update",
+    "no-kill": "no-kill/k?",
+    "nodes": "nodes/N",
+    "open-mode": "open-mode",
+    "priority": "priority",
+    "profile": "profile",
+    "propagate": "propagate?",
+    "requeue": "requeue?",
+    "signal": "signal",
+    "switches": "switches",
+}
+
+# The releases that do not know an option which others know.
+_SBATCH_WITHOUT: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ("autocomplete", "container-id", "extra", "tres-per-task"), _SBATCH_RELEASES[:1]
+    ),
+    "tres-bind": _SBATCH_RELEASES[:2],
+    **dict.fromkeys(("resv-ports", "segment", "stepmgr"), _SBATCH_RELEASES[:3]),
+    "oom-kill-step": _SBATCH_RELEASES[:4],
+    "external": _SBATCH_RELEASES[:5],
+    **dict.fromkeys(("consolidate-segments", "resources", "spread-segments"), _SBATCH_RELEASES[:6]),
+    **dict.fromkeys(("container-type", "mem-update"), _SBATCH_RELEASES[:7]),
+    "export-file": ("23.11",),
+    "power": _SBATCH_RELEASES[3:],
+}
+
+# The releases in which an option takes no value, where others may give it one.
+_SBATCH_VALUELESS = {"get-user-env": _SBATCH_RELEASES[5:], "requeue": _SBATCH_RELEASES[:6]}
+
+_SIZE = r"\s*\+?\d+(?:[kmgt]b?)?"
+_NODES = r"\s*\+?\d+k?m?\s*"
+_RANGE = r"(?:\*[^:]*|\s*\+?\d+[km]?(?:-\d+[km]?)?)?"
+_SIGNALS = "HUP|INT|QUIT|ABRT|KILL|ALRM|TERM|USR1|USR2|URG|CONT|STOP|TSTP|TTIN|TTOU|XCPU"
+_LIMITS = "(?:RLIMIT_)?(?:CPU|FSIZE|DATA|STACK|CORE|RSS|NPROC|NOFILE|MEMLOCK|AS)"
+_LAYOUT = r"(?:block|cyclic|\*)(?::(?:block|cyclic|fcyclic|\*)){0,2}"
+_MAIL = (
+    "NONE|ARRAY_TASKS|BEGIN|END|FAIL|INVALID_DEPEND|REQUEUE|ALL|STAGE_OUT|"
+    "TIME_LIMIT(?:_90|_80|_50)?"
+)
+
+# What sbatch takes as a value of each kind, and how to say so (set_func of each option, with
+# src/common/proc_args.c and parse_time.c). Of what is not here it takes any text.
+_SBATCH_VALUES = {
+    kind: (re.compile(pattern, re.ASCII | re.IGNORECASE | re.DOTALL), words)
+    for kind, pattern, words in (
+        ("count", r"\s*\+?0*[1-9]\d{0,9}", "a whole number from 1 on"),
+        ("number", r"(?:\s*[+-]?0*\d{1,10})?", "a whole number"),
+        ("bit", r"(?:\s*\+?0*[01])?", "0 or 1"),
+        ("memory", _SIZE, "a size in MiB, or one with K, M, G or T behind it, such as 4G"),
+        (
+            "time",
+            r"(?:\d+-)?\d+:\d+:\d+|(?:\d+-)?\d+:\d+|\d+(?:-\d*)?|-1|INFINITE|UNLIMITED",
+            "a time: minutes, minutes:seconds, hours:minutes:seconds, days-hours, "
+            "days-hours:minutes or days-hours:minutes:seconds",
+        ),
+        (
+            "moment",
+            r"\s*(?:now|today|tomorrow|midnight|noon|fika|teatime|uts|\d\d?:\d|\d+[-/.]\d|\d{4}).*",
+            "a time of day, a date, or now+COUNT and a unit",
+        ),
+        ("acctg-freq", r"(?:(?:(?:energy|task|filesystem|network)=)?\d+,?)*", "such as task=30"),
+        (
+            "distribution",
+            rf"plane[^=]*=\s*\+?\d+|(?:{_LAYOUT}|arbitrary|hostfile)(?:,(?:no)?pack)?|(?:no)?pack",
+            "a distribution such as block:cyclic or plane=2",
+        ),
+        (
+            "exclusive",
+            "|exclusive|oversubscribe|user|mcs|topo|allocation",
+            "one of exclusive, user, mcs, topo",
+        ),
+        (
+            "extra-node-info",
+            rf"{_RANGE}(?::{_RANGE}){{0,1}}(?::{_RANGE}(?::.*)?)?",
+            "sockets[:cores[:threads]]",
+        ),
+        ("get-user-env", r"\s*[+-]?\d*(?:[sl].*)?", "a number of seconds, with S or L behind it"),
+        ("gres", r"(?!(?:help|list)$).*", "a list such as gpu:1 (help and list submit no job)"),
+        (
+            "gres-flags",
+            r"(?:(?:disable-binding|enforce-binding|multiple-tasks-per-sharing|"
+            r"one-task-per-sharing),?)*",
+            "one of disable-binding, enforce-binding, multiple-tasks-per-sharing, "
+            "one-task-per-sharing",
+        ),
+        (
+            "hint",
+            r"(?:(?:compute_bound|memory_bound|(?:no)?multithread)(?:,(?!$)|$))+",
+            "one of compute_bound, memory_bound, multithread, nomultithread",
+        ),
+        ("kill-on-invalid-dep", "yes|no", "yes or no"),
+        (
+            "mail-type",
+            rf"(?:[^,]*,)*(?:{_MAIL})(?:,.*)?",
+            "one or more of NONE, BEGIN, END, FAIL, REQUEUE, ALL, INVALID_DEPEND, STAGE_OUT, "
+            "TIME_LIMIT, TIME_LIMIT_90, TIME_LIMIT_80, TIME_LIMIT_50, ARRAY_TASKS",
+        ),
+        ("mem-update", r"\s*\+?0*[1-9]\d{0,4}@[\d:-]+", "MARGIN@DELAY"),
+        ("no-kill", "|set|off|no", "off or no, or nothing"),
+        (
+            "nodes",
+            rf"{_NODES}|(?:{_NODES})?-{_NODES}|\d+(?:-\d+(?::\d+)?)?(?:,\d+(?:-\d+(?::\d+)?)?)*",
+            "a number of nodes or a range such as 1-4",
+        ),
+        ("open-mode", "[at].*", "append or truncate"),
+        ("priority", r"(?!\s*-\s*0*[1-9]).*", "TOP or a number from 0 on"),
+        ("profile", ".*(?:none|all|energy|task|lustre|network).*", "one of none, all, energy, "
+         "task, lustre, network"),
+        (
+            "propagate",
+            rf"(?:ALL|NONE|(?:{_LIMITS}),?)*",
+            "ALL, NONE, or some of CPU, FSIZE, DATA, STACK, CORE, RSS, NPROC, NOFILE, MEMLOCK, AS",
+        ),
+        ("requeue", "|expedite", "expedite, or nothing"),
+        (
+            "signal",
+            rf"[RB]{{0,2}}:?\s*(?:\+?0*[1-9]\d*|(?:SIG)?(?:{_SIGNALS}))\s*(?:@\s*\+?\d{{0,5}})?",
+            "[R|B:]SIGNAL[@SECONDS], with 65535 seconds at most",
+        ),
+        ("switches", r"\s*\+?0*[1-9]\d{0,9}(?:@.*)?", "a number of switches, COUNT[@TIME]"),
+    )
+}  # fmt: skip
+
+# Options that submit no job, or another than was meant.
+_SBATCH_UNFIT = {
+    "autocomplete": "prints words for a shell and submits no job",
+    "help": "prints help and submits no job",
+    "test-only": "submits no job",
+    "usage": "prints help and submits no job",
+    "version": "prints the version and submits no job",
+    "wrap": "replaces the script of the job",
+}
+
+_SBATCH_INSTEAD = {"share": "oversubscribe", "workdir": "chdir", "cpus": "cpus-per-task"}
+
+# validate_options_salloc_sbatch_srun, and _opt_verify of src/sbatch/opt.c.
+_SBATCH_CONFLICTS = (
+    ("mem", "mem-per-cpu"), ("mem", "mem-per-gpu"), ("mem-per-cpu", "mem-per-gpu"),
+    ("gpus-per-task", "ntasks-per-gpu"), ("gpus-per-socket", "ntasks-per-gpu"),
+    ("ntasks-per-node", "ntasks-per-gpu"), ("core-spec", "thread-spec"), ("bb", "bbf"),
+    ("quiet", "verbose"),
+)  # fmt: skip
+
+
+def _sbatch_table():
+    """Return ``{name: (main name, kind, value may be left out)}`` and the letters' names."""
+    table, letters = {}, {}
+    for kind, words in _SBATCH_KINDS.items():
+        for name, letter, optional, alias in re.findall(
+            r"([\w-]+)(?:/(\w))?(\??)(?:=([\w-]+))?(?:\s|$)", words
+        ):
+            for each in filter(None, (name, alias)):
+                table[each] = (name, kind, bool(optional))
+            if letter:
+                letters[letter] = name
+    return table, letters
+
+
+_SBATCH, _SBATCH_LETTERS = _sbatch_table()
+
+
+def parse_options(arguments, version=None):
+    """
+    Read options as sbatch reads them on an ``#SBATCH`` line, or on its command line.
+
+    Long options may be abbreviated as long as no other begins alike, values stand behind ``=`` or
+    in the next word, letters may stand together (``-Hn2``), and the first word that is no option
+    ends them: sbatch takes it for the script.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --local slurm.parse_options '-p main --ntasks 2 --mem=4G -t 1-12'
+        salt-call --local slurm.parse_options '[-p, main, --mem=4G]' version=22.05.8
+
+    arguments
+        What stands behind ``#SBATCH`` (string; with quotes, backslashes and comments as they are
+        there; a line each), or a list of words.
+    version
+        Slurm's version (string). Default: any from 22.05 to 26.05; an option that only some of them
+        know is a note then.
+
+    Returns ``{"options": {name: value}, "problems": [{"option", "message"}], "notes": [...]}``.
+    Options have their long names, values are strings as written, True for an option without one; of
+    repeated ones the last counts. Problems are what makes sbatch submit no job; notes, of the same
+    form, what it takes otherwise than it seems. Values are checked as sbatch does before it asks
+    the controller; dates (``begin``, ``deadline``), and what only a plugin can judge (``gpu-bind``,
+    ``mem-bind``, ``cpu-freq``), are left to it.
+
+    Raises SaltInvocationError when the arguments are neither text nor a list.
+
+    Source: src/common/slurm_opt.c and src/sbatch/opt.c of each release; getopt_long(3).
+    """
+    if not isinstance(arguments, (str, list, tuple)):
+        raise SaltInvocationError(f"options are text or a list of words, not {arguments!r}")
+    given = arguments if isinstance(arguments, str) else tuple(map(str, arguments))
+    options, problems, notes = _parsed_options(given, _sbatch_release(version))
+    return {
+        "options": dict(options),
+        "problems": [dict(each) for each in problems],
+        "notes": [dict(each) for each in notes],
+    }
+
+
+def _sbatch_release(version):
+    """Return the known release whose options a version has, None for None."""
+    if version is None:
+        return None
+    older = [each for each in _SBATCH_RELEASES if each <= str(version)]
+    return older[-1] if older else _SBATCH_RELEASES[0]
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed_options(arguments, release):
+    reader = _OptionReader(release)
+    if isinstance(arguments, str):
+        words, wrong = _directive(arguments)
+        reader.read(words)
+        if wrong:
+            reader.problem(arguments, wrong)
+    else:
+        reader.read(arguments)
+    reader.compare()
+    return reader.options, reader.problems, reader.notes
+
+
+_PIECE = re.compile(
+    r"""\\(?P<escaped>.?)|"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'"""
+    r"""|(?P<plain>[^\s\\"'#]+)""",
+    re.ASCII | re.DOTALL,
+)
+
+
+def _directive(text):
+    """Split text into words as get_argument of src/sbatch/opt.c does; return what stops it, too."""
+    if not re.search(r"[\\\"'#]", text) and ":" not in (text[:1], text.lstrip()[:1]):
+        return re.findall(r"[^\s]+", text, re.ASCII), None
+    words: list[str] = []
+    for line in text.split("\n"):
+        rest = line.lstrip()
+        while rest and rest[0] != "#":
+            if rest[0] == ":":
+                return words, 'sbatch takes a ":" here for the next part of a heterogeneous job'
+            word = ""
+            while rest and not rest[0].isspace() and rest[0] != "#":
+                piece = _PIECE.match(rest)
+                if not piece:
+                    return words, f"sbatch misses the closing {rest[0]} in: {line.strip()}"
+                inner = piece["double"] or piece["single"] or ""
+                word += (piece["escaped"] or "") + (piece["plain"] or "")
+                word += re.sub(r"\\(.)", r"\1", inner)
+                rest = rest[piece.end() :]
+            if not word:
+                break  # for sbatch, empty quotes are the end of the line
+            words.append(word)
+            rest = rest.lstrip()
+    return words, None
+
+
+class _OptionReader:
+    """What has been read of sbatch's options."""
+
+    def __init__(self, release):
+        self.release = release
+        self.options: dict = {}
+        self.problems: list[dict] = []
+        self.notes: list[dict] = []
+
+    def problem(self, option, message):
+        self.problems.append({"option": option, "message": message})
+
+    def read(self, words):
+        """Read words as getopt_long does."""
+        rest = list(reversed(words))
+        unknown = False
+        while rest:
+            word = rest.pop()
+            if word.startswith("--") and word != "--":
+                unknown = not self.long(word, rest)
+            elif word[:1] == "-" and word not in ("-", "--"):
+                unknown = not self.letters(word[1:], rest)
+            elif word == "--" and not rest:
+                break
+            elif not unknown:  # else it may be the value of an option that sbatch does not know
+                script = rest[-1] if word == "--" else word
+                self.problem(
+                    script, f'"{script}" is no option: sbatch reads none behind it, and takes it '
+                    "for the script"
+                )  # fmt: skip
+                break
+            else:
+                unknown = False
+
+    def long(self, word, rest):
+        """Read a long option; tell whether sbatch knows it."""
+        name, equals, value = word[2:].partition("=")
+        known = self.resolve(name)
+        if not known:
+            return False
+        main, kind, optional = _SBATCH[known]
+        option = f"--{known}"
+        bare = kind == "flag" or self.release in _SBATCH_VALUELESS.get(main, ())
+        if equals and bare:
+            self.problem(option, f'{option} takes no value, and has "{value}"')
+        elif bare or (optional and not equals):
+            self.options[main] = True
+        elif equals or rest:
+            self.value(option, main, kind, value if equals else rest.pop())
+        else:
+            self.problem(option, f"{option} has no value")
+        self.judge(option, main)
+        return True
+
+    def letters(self, letters, rest):
+        """Read short options; tell whether sbatch knows them all."""
+        while letters:
+            letter, letters = letters[0], letters[1:]
+            option = f"-{letter}"
+            main = _SBATCH_LETTERS.get(letter)
+            if not main:
+                self.problem(option, f"sbatch knows no option {option}")
+                return False
+            _, kind, optional = _SBATCH[main]
+            if kind == "flag" or (optional and not letters):
+                self.options[main] = True
+            elif letters or rest:
+                self.value(option, main, kind, letters or rest.pop())
+                letters = ""
+            else:
+                self.problem(option, f"{option} has no value")
+            self.judge(option, main)
+        return True
+
+    def resolve(self, name):
+        """Return the option that a name or its beginning stands for; None if there is no such."""
+        if name in _SBATCH and (self.release is None or self.knows(name, self.release)):
+            return name
+        releases = [self.release] if self.release else _SBATCH_RELEASES
+        near = {
+            release: [each for each in _begins(name) if self.knows(each, release)]
+            for release in releases
+        }
+        found = next((each[0] for each in reversed(near.values()) if len(each) == 1), None)
+        if found:
+            odd = [release for release, each in near.items() if each != [found]]
+            if odd:
+                self.note(name, f"--{name} is no abbreviation of --{found} in Slurm "
+                          f"{', '.join(odd)}; write it in full")  # fmt: skip
+            return found
+        several = max(near.values(), key=len)
+        if several:
+            listed = ", ".join(f"--{each}" for each in several[:6])
+            self.problem(f"--{name}", f"--{name} is ambiguous for sbatch: {listed}")
+        elif name in _SBATCH:
+            self.problem(f"--{name}", f"--{name} is not known to Slurm {self.release}")
+        else:
+            self.problem(f"--{name}", _unknown(name))
+        return None
+
+    @staticmethod
+    def knows(name, release):
+        return release not in _SBATCH_WITHOUT.get(name, ())
+
+    def note(self, name, message):
+        self.notes.append({"option": f"--{name}", "message": message})
+
+    def value(self, option, main, kind, text):
+        """Check a value by its kind, and keep it."""
+        pattern, wanted = _SBATCH_VALUES.get(kind, (None, None))
+        if kind == "root":
+            self.problem(option, f"{option} is for root alone")
+        elif (pattern and not pattern.fullmatch(text)) or _beyond(kind, text):
+            self.problem(option, f'{option}: "{text}" is not {wanted}')
+        elif kind == "nodes" and re.search("[,:]", text) and self.release == "22.05":
+            self.problem(option, f'{option}: "{text}" is a list, which Slurm reads from 23.02 on')
+        else:
+            self.options[main] = text
+            if kind == "mail-type":
+                odd = [each for each in text.split(",") if not re.fullmatch(_MAIL, each, re.I)]
+                if odd:
+                    self.note(main, f"{option}: sbatch passes over {', '.join(odd)}, "
+                              "for it is no mail type")  # fmt: skip
+
+    def judge(self, option, main):
+        """Tell of an option that submits no job, or that only some releases know."""
+        if main in _SBATCH_UNFIT:
+            self.problem(option, f"{option} {_SBATCH_UNFIT[main]}")
+        missing = _SBATCH_WITHOUT.get(main)
+        if missing and self.release is None:
+            self.note(main, f"{option} is not known to Slurm {', '.join(missing)}")
+
+    def compare(self):
+        """Find options that sbatch does not take together."""
+        for one, other in _SBATCH_CONFLICTS:
+            if one in self.options and other in self.options:
+                self.problem(f"--{other}", f"sbatch takes only one of --{one} and --{other}")
+        if {"exclusive", "oversubscribe"} <= self.options.keys():
+            words = "Slurm from 23.02 on takes only one of --exclusive and --oversubscribe"
+            if self.release is None:
+                self.note("exclusive", words)
+            elif self.release > "22.05":
+                self.problem("--exclusive", words)
+
+
+def _beyond(kind, text):
+    """Tell whether a number is out of bounds, or a range of nodes runs backwards."""
+    if kind in ("count", "number"):
+        return not 0 <= int(text or 0) < 2**31 - 1
+    if kind == "signal":
+        return int(text.partition("@")[2] or 0) >= 2**16
+    if kind == "nodes" and "-" in text and not re.search("[,:]", text):
+        least, most = (_int(part.replace("+", "").upper()) for part in text.split("-"))
+        return 0 < most < (1 if least is None else least)
+    return False
+
+
+@functools.lru_cache(maxsize=1024)
+def _begins(name):
+    """Return the options that begin with a text."""
+    return [each for each in _SBATCH if each.startswith(name)]
+
+
+@functools.lru_cache(maxsize=1024)
+def _unknown(name):
+    """Say that there is no such option, and which is meant."""
+    near = difflib.get_close_matches(name, _SBATCH, 1, 0.7)
+    meant = _SBATCH_INSTEAD.get(name) or (near[0] if near else None)
+    hint = f"did you mean --{meant}?" if meant else "unless a SPANK plugin of this site adds it"
+    return f"sbatch knows no option --{name}{';' if meant else ','} {hint}"
+
+
+def test_only(options, user=None, timeout=60):
+    """
+    Ask the controller whether it would take a job, without submitting one.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' slurm.test_only '{partition: main, ntasks: 2, mem: 4G}' user=galaxy
+
+    options
+        sbatch's options without their dashes (mapping), as in :py:func:`sbatch`.
+    user
+        Whose job it would be (string), never root. Default: the user that Salt runs as.
+    timeout
+        Bound of the question in seconds.
+
+    Returns ``{"ok": boolean, "message": Slurm's words}``: when and where the job would start, or
+    why it would be refused. A job that must wait would be taken.
+
+    Raises SaltInvocationError for a user that there is not, CommandExecutionError when the
+    controller does not answer, or there is no sbatch.
+
+    Source: sbatch.1, --test-only.
+    """
+    as_user = {"runas": _account(user, False)} if user else {}
+    argv = ["sbatch", *_options(options), "--test-only"]
+    result = _run(argv, timeout, stdin="#!/bin/sh\n", **as_user)
+    message = _words(result)
+    if result["retcode"] and re.search(r"contact slurm controller|Socket timed out", message):
+        raise CommandExecutionError(f"sbatch: {message}")
+    return {"ok": result["retcode"] == 0, "message": message.removeprefix("sbatch: ")}
+
+
 # --- jobs -----------------------------------------------------------------------------------------
 
 
@@ -1439,168 +1940,6 @@ def _script(text, user):
         for each in (path, path.parent):
             os.chown(each, uid, -1)
         yield str(path)
-
-
-# slurm_opt.c of 22.05 to 26.05: what sbatch takes. The letter behind the colon is the short form;
-# = is a value, ? one that may follow an equals sign; then its kind.
-_SBATCH = """
-account:A= acctg-freq= array:a= autocomplete= batch= bb= bbf= begin:b= chdir:D= cluster=
-cluster-constraint= clusters:M= comment= consolidate-segments constraint:C= container=
-container-id= container-type= context= contiguous core-spec:S=count cores-per-socket=text
-cpu-freq= cpus-per-gpu=count
-cpus-per-task:c=count deadline= delay-boot= dependency:d= distribution:m= error:e= exclude:x=
-exclusive? export= export-file= external extra= extra-node-info:B= get-user-env? gid= gpu-bind=
-gpu-freq= gpus:G= gpus-per-node= gpus-per-socket= gpus-per-task= gres= gres-flags= help:h hint=
-hold:H ignore-pbs input:i= job-name:J= kill-on-invalid-dep= licenses:L= mail-type= mail-user=
-mcs-label= mem=memory mem-bind= mem-per-cpu=memory mem-per-gpu=memory mem-update= mincpus=count
-network= nice? no-kill:k? no-requeue nodefile:F= nodelist:w= nodes:N=nodes ntasks:n=count
-ntasks-per-core=count ntasks-per-gpu=count ntasks-per-node=count ntasks-per-socket=count
-ntasks-per-tres=count oom-kill-step? open-mode= output:o= overcommit:O oversubscribe:s parsable
-partition:p= power= prefer= priority= profile= propagate? qos:q= quiet:Q reboot requeue?
-reservation= resources= resv-ports? segment= signal= sockets-per-node= spread-job spread-segments
-stepmgr switches= tasks-per-node=count test-only thread-spec=count threads-per-core=text time:t=time
-time-min=time tmp=memory tres-bind= tres-per-task= uid= usage use-min-nodes verbose:v version:V
-wait:W wait-all-nodes= wckey= wrap=
-"""
-_VALUES = {
-    "count": (re.compile(r"\d+[kKmM]?"), "a whole number"),
-    "memory": (re.compile(r"\d+([KMGTP]B?)?", re.I), "a size such as 4000 (megabytes) or 4G"),
-    "nodes": (
-        re.compile(r"\d+[kKmM]?(-\d+[kKmM]?)?|\d+(-\d+)?(:\d+)?(,\d+(-\d+)?(:\d+)?)+"),
-        "a number of nodes, or MIN-MAX",
-    ),
-    "time": (
-        re.compile(r"-1|INFINITE|UNLIMITED|\d+(:\d+){0,2}|\d+-\d+(:\d+){0,2}", re.I),
-        "a time: minutes, M:S, H:M:S, D-H, D-H:M or D-H:M:S",
-    ),
-}
-
-
-@functools.cache
-def _sbatch_options():
-    """Return sbatch's options by name, as (argument, kind), and the names of the short ones."""
-    long, short = {}, {}
-    for word in _SBATCH.split():
-        ((name, letter, argument, kind),) = re.findall(r"^([a-z-]+)(?::(.))?([=?]?)([a-z]*)$", word)
-        long[name] = (argument, kind)
-        if letter:
-            short[letter] = name
-    return long, short
-
-
-def parse_options(arguments):
-    """
-    Parse options the way that sbatch reads them from its command line or an #SBATCH line.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call --local slurm.parse_options '-p main -n2 --mem=4G --time 1-00:00:00'
-
-    arguments
-        The options (a string, which is split at spaces as a shell would, or a list of words).
-
-    Returns a mapping: ``options`` (long name to its value, True where it has none) and
-    ``problems``, a list of ``{"option", "message"}``, one for each thing that sbatch refuses. It
-    knows every option of sbatch 22.05 to 26.05, and accepts what any of these does.
-
-    Source: sbatch(1); src/common/slurm_opt.c and getopt_long(3), which takes an unambiguous
-    beginning for a long option.
-    """
-    options, problems = {}, []
-    try:
-        words = shlex.split(arguments) if isinstance(arguments, str) else [*map(str, arguments)]
-    except ValueError as error:
-        return {"options": {}, "problems": [{"option": "", "message": f"unreadable: {error}"}]}
-    long, short = _sbatch_options()
-
-    def refuse(option, message):
-        problems.append({"option": option, "message": message})
-
-    def put(name, value):
-        kind = long[name][1]
-        if kind in _VALUES and not _VALUES[kind][0].fullmatch(value):
-            refuse(
-                f"--{name}", f"sbatch refuses {value!r} of --{name}: it takes {_VALUES[kind][1]}"
-            )
-        options[name] = value
-
-    words = words[::-1]
-    while words:
-        word = words.pop()
-        if word == "--" or not word.startswith("-") or word == "-":
-            refuse(word, f"sbatch takes {word!r} for the script: an option begins with - or --")
-            break
-        if word.startswith("--"):
-            given, equals, value = word[2:].partition("=")
-            names = [given] if given in long else [n for n in long if n.startswith(given)]
-            if len(names) != 1:
-                near = difflib.get_close_matches(given, long, 1, 0.7)
-                hint = f"; did you mean --{near[0]}?" if near else ""
-                some = f"; it may be --{' or --'.join(sorted(names)[:4])}" if names else hint
-                refuse(f"--{given}", f"sbatch has no option --{given}{some}")
-                continue
-            argument = long[names[0]][0]
-            if not argument and equals:
-                refuse(f"--{names[0]}", f"sbatch takes no value for --{names[0]}")
-            elif argument == "=" and not equals and not words:
-                refuse(f"--{names[0]}", f"sbatch needs a value for --{names[0]}")
-            elif argument == "=":
-                put(names[0], value if equals else words.pop())
-            else:
-                options[names[0]] = value if equals else True
-            continue
-        letters = word[1:]
-        while letters:
-            letter, letters = letters[0], letters[1:]
-            if letter not in short:
-                refuse(f"-{letter}", f"sbatch has no option -{letter}")
-                break
-            argument = long[short[letter]][0]
-            if argument == "=" and not letters and not words:
-                refuse(f"-{letter}", f"sbatch needs a value for -{letter} (--{short[letter]})")
-            elif argument == "=":
-                put(short[letter], letters or words.pop())
-                break
-            else:
-                options[short[letter]] = letters if argument and letters else True
-                if argument:
-                    break
-    return {"options": options, "problems": problems}
-
-
-def test_only(arguments, runas, timeout=60):
-    """
-    Ask Slurm whether it would take a job with these options, without submitting it.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call slurm.test_only '[--partition=main, --mem=4000]' runas=galaxy
-
-    arguments
-        sbatch's options with their dashes (list of words).
-    runas
-        Whose job it would be (string).
-    timeout
-        Bound of the command in seconds.
-
-    Returns ``{"ok": bool, "message": Slurm's own words}``.
-
-    Raises CommandExecutionError when sbatch is not installed or does not answer.
-
-    Source: sbatch(1), --test-only.
-    """
-    result = _run(
-        ["sbatch", "--test-only", *map(str, arguments)],
-        timeout,
-        stdin="#!/bin/sh\n",
-        runas=_account(runas, False),
-        cwd="/",
-    )
-    return {"ok": result["retcode"] == 0, "message": _words(result)}
 
 
 def srun(command, options=None, runas=None, allow_root=False, cwd=None, timeout=300):

@@ -99,8 +99,8 @@ def xml(body):
         ("GJ201.yml", 'assignment method "db-skip-lock" is unknown; Galaxy does not start; did'),
         ("GJ313.yml", "YAML reads job_time: 2:00:00 as the number 7200; quote it"),
         ("GJ312.yml", 'did you mean "native_specification"?'),
-        ("GJ311.yml", "slurm-drmaa has no option --gpus"),
-        ("GJ311.xml", "sbatch has no option --share"),
+        ("GJ311.yml", "slurm-drmaa knows no option --gpus"),
+        ("GJ311.xml", "sbatch knows no option --share; did you mean --oversubscribe?"),
     ],
 )
 def test_a_message_says_what_is_nearly_right(path, message):

@@ -517,6 +517,155 @@ def test_a_hundred_thousand_names_take_less_than_a_second_each_way():
         )
 
 
+# --- sbatch's options -----------------------------------------------------------------------------
+
+OPTIONS = [
+    ("", {}),
+    ("-p main --ntasks 2 --mem=4G -t 1-12", {
+        "partition": "main", "ntasks": "2", "mem": "4G", "time": "1-12",
+    }),
+    ("-n2 -Hc4 -kset -k", {"ntasks": "2", "hold": True, "cpus-per-task": "4", "no-kill": True}),
+    ("--exclusive --exclusive=user --nice", {"exclusive": "user", "nice": True}),
+    ("--tasks-per-node=2 --cluster=c", {"ntasks-per-node": "2", "clusters": "c"}),
+    ("--job=x --part main --reserv=r", {"job-name": "x", "partition": "main", "reservation": "r"}),
+    ("--gpus=1", {"gpus": "1"}),  # the whole name of one is the beginning of others
+    ("--comment='a b' --account=a\\ b # -p", {"comment": "a b", "account": "a b"}),
+    ("""--comment="it's" --mcs-label='say "x"'""", {"comment": "it's", "mcs-label": 'say "x"'}),
+    ("-p main#x -n 2", {"partition": "main"}),
+    ("-c 2\n\n--mem 5\n", {"cpus-per-task": "2", "mem": "5"}),
+    ("--partition=", {"partition": ""}),
+    ("-n 1 -n 2 --", {"ntasks": "2"}),
+]  # fmt: skip
+
+# What sbatch submits no job with: the option, and a word of the message.
+WRONG_OPTIONS = [
+    ("--share", "--share", "did you mean --oversubscribe?"),
+    ("--partiton=main", "--partiton", "did you mean --partition?"),
+    ("--xyzzy 5", "--xyzzy", "SPANK"),
+    ("-z 3", "-z", "no option -z"),
+    ("--mem-p=5", "--mem-p", "ambiguous for sbatch: --mem-per-cpu, --mem-per-gpu"),
+    ("--hold=1", "--hold", 'takes no value, and has "1"'),
+    ("-p", "-p", "no value"),
+    ("--mem", "--mem", "no value"),
+    ("-p main job.sh -n x", "job.sh", "takes it for the script"),
+    ("--exclusive true", "true", "takes it for the script"),
+    ("-n 2 -- x", "x", "takes it for the script"),
+    ("-n 2 -", "-", "takes it for the script"),
+    (" : -n 2", " : -n 2", "heterogeneous"),
+    ("--uid=5", "--uid", "root alone"),
+    ("--help", "--help", "submits no job"),
+    ("-V", "-V", "submits no job"),
+    ("--wrap=true", "--wrap", "replaces the script"),
+    ("--mem=1 --mem-per-cpu=2", "--mem-per-cpu", "only one of --mem and --mem-per-cpu"),
+    ("--gres=help", "--gres", "submit no job"),
+    ("-N 4-1", "-N", "a range"),
+    ("--nodes=4-", "--nodes", "a range"),
+]
+
+# Values by option: what sbatch takes, and what it refuses.
+VALUES = [
+    ("mem", ["4", "4G", "4gb", " +4k"], ["4GBB", "G", "-1", "1.5G", "", "4 G", "4P"]),
+    ("ntasks", ["1", "+2", " 2"], ["0", "-1", "x", "1.5", "", "2147483647", "99999999999"]),
+    ("core-spec", ["0", "1", ""], ["-1", "x"]),
+    ("time", ["5", "1:2", "1:2:3", "1-2", "1-2:3", "1-2:3:4", "1-", "-1", "infinite"],
+     ["abc", "1:2:3:4", "5m", "", "1-2-3", ":5", "5:"]),
+    ("nodes", ["1", "1-4", "-4", "1k", "1 - 2", "1,3-5", "2-8:2"], ["", "a", "1-2-3", "-", "*"]),
+    ("acctg-freq", ["30", "task=30,energy=5", ""], ["foo=1", "x"]),
+    ("distribution", ["block:cyclic", "*:*", "plane=2", "block,nopack"], ["plane", "foo", ""]),
+    ("exclusive", ["user", "MCS", "topo"], ["foo"]),
+    ("extra-node-info", ["1", "1:1:1", "*:2-3", "1:1:1:1"], ["a", "1:a"]),
+    ("gres-flags", ["enforce-binding", ""], ["foo"]),
+    ("hint", ["multithread,compute_bound"], ["foo", ""]),
+    ("kill-on-invalid-dep", ["yes", "NO"], ["maybe", ""]),
+    ("mail-type", ["BEGIN", "end,fail", "NONE", "TIME_LIMIT_90"], ["foo", "", "TIME_LIMIT_91"]),
+    ("no-kill", ["off"], ["foo"]),
+    ("open-mode", ["append", "t"], ["x", ""]),
+    ("priority", ["TOP", "5", "abc"], ["-1"]),
+    ("profile", ["all", "energy,task"], ["foo", ""]),
+    ("propagate", ["ALL", "CPU,RLIMIT_AS"], ["foo"]),
+    ("signal", ["USR1", "10", "B:SIGTERM@30", "R:usr1@"], ["FOO", "0", "B:", "USR1@70000", "@60"]),
+    ("switches", ["1", "1@5"], ["a", "0", ""]),
+    ("wait-all-nodes", ["0", "1"], ["2", "x"]),
+    ("begin", ["now", "now+1hour", "16:00", "2030-01-01T10:00:00"], ["abc", "", "1"]),
+    ("get-user-env", ["5", "5S"], ["x"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "options"), OPTIONS)
+def test_options_are_read_as_sbatch_reads_them(text, options):
+    assert slurm.parse_options(text, version="22.05.8") == {
+        "options": options, "problems": [], "notes": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "option", "words"), WRONG_OPTIONS)
+def test_options_that_sbatch_refuses_are_problems(text, option, words):
+    [problem] = slurm.parse_options(text)["problems"]
+    assert problem["option"] == option
+    assert words in problem["message"]
+
+
+@pytest.mark.parametrize(("name", "right", "wrong"), VALUES)
+def test_values_are_checked_by_their_kind(name, right, wrong):
+    for value in right:
+        assert slurm.parse_options([f"--{name}={value}"], version="24.11") == {
+            "options": {name: value}, "problems": [], "notes": [],
+        }  # fmt: skip
+    for value in wrong:
+        [problem] = slurm.parse_options([f"--{name}={value}"])["problems"]
+        assert problem["message"].startswith(f'--{name}: "{value}" is not ')
+
+
+def test_a_list_of_words_is_not_split_again():
+    answer = slurm.parse_options(["--comment", "a b", "-J", "'x'"])
+    assert answer["options"] == {"comment": "a b", "job-name": "'x'"}
+
+
+@pytest.mark.parametrize("text", ["--comment='a b", '-p main --comment "a', "--comment ''"])
+def test_quotes_that_do_not_close_or_hold_nothing_are_problems(text):
+    assert slurm.parse_options(text)["problems"]
+
+
+def test_options_of_some_releases_are_notes_until_the_release_is_known():
+    text = "--stepmgr --power=level --requeue=expedite --nodes=1,3 --res=r"
+    notes = slurm.parse_options(text)["notes"]
+    assert [each["option"] for each in notes] == ["--stepmgr", "--power", "--res"]
+    assert notes[0]["message"].endswith("not known to Slurm 22.05, 23.02, 23.11")
+    for version, wrong in {
+        "21.08.8": ["--stepmgr", "--requeue", "--nodes"],
+        "22.05.8": ["--stepmgr", "--requeue", "--nodes"],
+        "24.11.5": ["--power", "--requeue", "--res"],
+        "26.05.5": ["--power", "--res"],
+        "27.11.0": ["--power", "--res"],
+    }.items():
+        answer = slurm.parse_options(text, version)
+        assert ([each["option"] for each in answer["problems"]], answer["notes"]) == (wrong, [])
+
+
+def test_exclusive_and_oversubscribe_exclude_each_other_from_23_02_on():
+    text = "--exclusive -s"
+    assert slurm.parse_options(text, "22.05")["problems"] == []
+    assert slurm.parse_options(text, "23.02")["problems"]
+    assert slurm.parse_options(text)["notes"]
+
+
+def test_mail_types_that_sbatch_passes_over_are_notes():
+    [note] = slurm.parse_options("--mail-type=BEGIN,STOP")["notes"]
+    assert "passes over STOP" in note["message"]
+
+
+def test_options_that_are_neither_text_nor_words_are_refused():
+    for arguments in (None, 5, {"p": "main"}):
+        with pytest.raises(SaltInvocationError, match="text or a list"):
+            slurm.parse_options(arguments)
+
+
+@given(st.text(st.sampled_from("-=pnNtHk \t\n15:+gm'\"\\#ae"), max_size=30))
+def test_any_text_is_answered(text):
+    answer = slurm.parse_options(text)
+    assert all(each["message"] for each in answer["problems"] + answer["notes"])
+
+
 # --- commands -------------------------------------------------------------------------------------
 
 
@@ -762,6 +911,39 @@ def test_a_refused_job_is_an_error_in_slurms_words(slurm_says):
     slurm_says.answers.append((1, "", "sbatch: error: invalid partition specified: x\n"))
     with pytest.raises(CommandExecutionError, match=r"^sbatch: error: invalid partition"):
         slurm.sbatch("#!/bin/sh\n", runas="galaxy")
+
+
+def test_a_job_is_tried_without_being_submitted(slurm_says):
+    words = "sbatch: Job 5 to start at 2026-11-24T11:02:48 using 1 processors on nodes node1"
+    slurm_says.answers += [(0, "", words + "\n"), (1, "", "allocation failure: No partition\n")]
+    assert slurm.test_only({"partition": "main", "mem": "4G"}, user="galaxy") == {
+        "ok": True, "message": words.removeprefix("sbatch: "),
+    }  # fmt: skip
+    call = slurm_says.calls[0]
+    assert call.argv == ["sbatch", "--partition=main", "--mem=4G", "--test-only"]
+    assert (call.runas, call.stdin, call.timeout) == ("galaxy", "#!/bin/sh\n", 60)
+    refused = {"ok": False, "message": "allocation failure: No partition"}
+    assert slurm.test_only({"partition": "x"}) == refused
+    assert not hasattr(slurm_says.calls[1], "runas")
+
+
+def test_a_job_is_tried_as_no_other_user_than_that_one(slurm_says):
+    slurm_says.answers.append("")
+    for user, words in (("root", "is root"), ("toor", "is root"), ("ada", "no user")):
+        with pytest.raises(SaltInvocationError, match=words):
+            slurm.test_only({}, user=user)
+    assert slurm_says.calls == []
+
+
+def test_a_job_is_not_tried_without_a_controller(slurm_says):
+    lost = "sbatch: error: Unable to contact slurm controller (connect failure)\n"
+    slurm_says.answers += [
+        (1, "", "allocation failure: " + lost),
+        (1, "Timed out after 60 seconds", ""),
+    ]
+    for _ in range(2):
+        with pytest.raises(CommandExecutionError, match=r"sbatch.*(?:contact|no answer)"):
+            slurm.test_only({}, user="galaxy")
 
 
 def test_srun_returns_what_the_command_returned(slurm_says):
