@@ -94,6 +94,7 @@ CODES = {
     "GJ313": "warning",  # a time that YAML has turned into an integer
     "GJ314": "error",  # dynamic destination
     "GJ315": "warning",  # a tag that is a destination's id
+    "GJ316": "warning",  # options that are read otherwise than they are written
     # Tools
     "GJ401": "error",  # a tool mapping is no mapping, or its id no string
     "GJ402": "error",  # neither or both of id and class, or an unknown class
@@ -1970,8 +1971,10 @@ class _Rules:
                 f"{where}: the native specification is {_kind(spec.value)}, not a string",
             )
         elif family == "slurm-drmaa" and not TEMPLATED.search(spec.value):
-            for problem in __salt__["drmaa.parse_native"](spec.value)["problems"]:
-                self.report("GJ311", spec.at, where, f"{where}: {problem['message']}")
+            read = __salt__["drmaa.parse_native"](spec.value)
+            for code, found in (("GJ311", read["problems"]), ("GJ316", read["notes"])):
+                for each in found:
+                    self.report(code, spec.at, where, f"{where}: {each['message']}")
 
     def check_cli(self, values, where):
         for key, known in (("shell_plugin", SHELL_PLUGINS), ("job_plugin", JOB_PLUGINS)):
@@ -2009,16 +2012,12 @@ class _Rules:
                 f"{self.report.mean(argument, SLURM_ARGUMENTS) or f'; write job_--{argument}'}",
             )
         if arguments and not any(TEMPLATED.search(argument) for argument in arguments):
-            for problem in __salt__["slurm.parse_options"](arguments)["problems"]:
-                item = next(
-                    (
-                        values[k]
-                        for k, option in marks["options"].items()
-                        if option == problem["option"]
-                    ),
-                    plugin,
-                )
-                self.report("GJ311", item.at, where, f"{where}: {problem['message']}")
+            places = {option: values[key] for key, option in marks["options"].items()}
+            read = __salt__["slurm.parse_options"](arguments)
+            for code, found in (("GJ311", read["problems"]), ("GJ316", read["notes"])):
+                for each in found:
+                    at = places.get(each["option"], plugin).at
+                    self.report(code, at, where, f"{where}: {each['message']}")
 
     def environments_at(self, where):
         return next(
