@@ -1789,6 +1789,7 @@ class _OptionReader:
         """Tell of an option that submits no job, or that only some releases know."""
         if main in _SBATCH_UNFIT:
             self.problem(option, f"{option} {_SBATCH_UNFIT[main]}")
+            self.options.pop(main, None)
         missing = _SBATCH_WITHOUT.get(main)
         if missing and self.release is None:
             self.note(main, f"{option} is not known to Slurm {', '.join(missing)}")
