@@ -27,7 +27,7 @@ FILE = "/srv/check/job_conf.yml"
 def put(cluster, configuration):
     """Write a job configuration on head."""
     cluster.exec("head", ["mkdir", "-p", "/srv/check"])
-    cluster.exec("head", ["tee", FILE], input=yaml.safe_dump(configuration))
+    cluster.exec("head", ["tee", FILE], input=yaml.safe_dump(configuration, sort_keys=False))
 
 
 @pytest.fixture(scope="module")
