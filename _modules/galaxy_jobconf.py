@@ -3176,16 +3176,23 @@ class _Cluster:
         enforced = str(self.config.get("AccountingStorageEnforce") or "none").lower()
         if any(word in enforced for word in ("associations", "limits", "qos", "safe")):
             return None
+        parts = [self.partitions.get(name, {}) for name in self.named(options)]
         given = [
             f'{word} "{options[name]}"'
-            for name, word in (("account", "account"), ("qos", "QOS"))
-            if name in options
+            for name, word, allowed in (
+                ("account", "account", "allow_accounts"),
+                ("qos", "QOS", "allow_qos"),
+            )
+            if name in options and any(part.get(allowed) is None for part in parts)
         ]
-        return (
-            f"{' and '.join(given)}: this Slurm takes any (AccountingStorageEnforce={enforced})"
-            if given
-            else None
-        )
+        words = f": this Slurm takes any (AccountingStorageEnforce={enforced})"
+        return " and ".join(given) + words if given else None
+
+    def named(self, options):
+        """Return the partitions that options name, or the default one."""
+        if options.get("partition"):
+            return options["partition"].split(",")
+        return [name for name, part in self.partitions.items() if part["default"]]
 
     def options(self, destination):
         """Return a destination's options in sbatch's words, and what cannot be read of them."""
@@ -3223,9 +3230,7 @@ class _Cluster:
 
     def limits(self, options):
         """Hold options against the partitions that they name; one that fits is enough."""
-        given = options.get("partition")
-        default = [name for name, part in self.partitions.items() if part["default"]]
-        names = given.split(",") if given else default
+        names = self.named(options)
         if not names:
             return [("GJ901", "it names no partition, and the cluster has no default one")]
         found = []

@@ -1629,7 +1629,7 @@ def _parsed_options(arguments, release):
 
 
 _PIECE = re.compile(
-    r"""\\(?P<escaped>.?)|"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'"""
+    r"""\\(?P<escaped>\S?)|"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'"""
     r"""|(?P<plain>[^\s\\"'#]+)""",
     re.ASCII | re.DOTALL,
 )
