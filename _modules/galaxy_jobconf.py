@@ -3089,16 +3089,16 @@ def check_cluster(path=None, user="galaxy", text=None, format=None, timeout=60):
         Bound of each question in seconds.
 
     Returns a mapping: ``checked`` (list of destination ids), ``not_checked`` (list of
-    ``{"id", "why"}``: dynamic and templated destinations, and what is not Slurm's) and
-    ``findings``, as ``validate`` returns them, judge ``slurm``. A destination is held against its
-    partition (exists, is up, admits the user's groups, its account and QOS), the
-    partition's limits, and its nodes: one must have the CPUs, the memory and the gres; then
-    ``sbatch --test-only`` is asked, which also knows QOS, accounts, associations and reservations.
-    For a DRMAA runner, the library must load, which it does only with the libslurm that it was
-    built for.
+    ``{"id", "why"}``: dynamic and templated destinations, what is not Slurm's or another
+    cluster's, and an account or QOS that this Slurm takes whatever it is) and ``findings``, as
+    ``validate`` returns them, judge ``slurm``. A destination is held against its partition (exists,
+    is up, admits the user's groups, its account and QOS), the partition's limits, and its nodes:
+    one must have the CPUs, the memory and the gres; then ``sbatch --test-only`` is asked, which
+    also knows QOS, accounts, associations and reservations. For a DRMAA runner, the library must
+    load as that user, and be linked with the libslurm that is installed.
 
-    Raises CommandExecutionError when the file cannot be read as a job configuration or the
-    controller does not answer.
+    Raises CommandExecutionError when the file cannot be read as a job configuration, there is no
+    such user, or the controller does not answer.
 
     Source: sbatch(1); scontrol(1); galaxy/jobs/runners/drmaa.py and util/cli/job/slurm.py.
     """
@@ -3112,10 +3112,16 @@ def check_cluster(path=None, user="galaxy", text=None, format=None, timeout=60):
             skipped.append({"id": destination["id"], "why": why})
             continue
         cluster = cluster or _Cluster(user, timeout)
+        options, wrong = cluster.options(destination)
+        unknown = cluster.unknown(options)
+        if unknown:
+            skipped.append({"id": destination["id"], "why": unknown})
+        if "clusters" in options:
+            continue
         checked.append(destination["id"])
         at = (destination["file"], destination["line"], 1)
         where = f'destination "{destination["id"]}"'
-        for code, message in cluster.judge(destination):
+        for code, message in wrong + cluster.library(destination) + cluster.verdict(options):
             report(code, at, where, f"{where}: {message}")
     for finding in report.findings:
         finding["judge"] = "slurm"
@@ -3145,41 +3151,73 @@ class _Cluster:
         self.timeout = timeout
         self.partitions = {part["name"]: part for part in __salt__["slurm.partitions"](timeout)}
         self.nodes = {node["name"]: node for node in __salt__["slurm.nodes"](timeout=timeout)}
+        if not __salt__["user.info"](user):
+            raise CommandExecutionError(f'user: this host has no user "{user}" to ask Slurm as')
         self.groups = set(__salt__["user.list_groups"](user))
+        self.config = __salt__["slurm.config"](timeout)
         self.libraries: dict = {}
         self.verdicts: dict = {}
 
-    def judge(self, destination):
-        """Return what is wrong with a destination, as (code, sentence)."""
-        options, wrong = self.options(destination)
-        if destination["family"] == "slurm-drmaa":
-            library = destination["runner_params"].get("drmaa_library_path")
-            if library not in self.libraries:
-                self.libraries[library] = __salt__["drmaa.info"](library)["problem"]
-            if self.libraries[library]:
-                wrong = [*wrong, ("GJ906", self.libraries[library])]
-        return wrong + self.verdict(options)
+    def library(self, destination):
+        """Return what is wrong with the DRMAA library of a destination, as (code, sentence)."""
+        if destination["family"] != "slurm-drmaa":
+            return []
+        path = destination["runner_params"].get("drmaa_library_path")
+        if path not in self.libraries:
+            found = __salt__["drmaa.info"](path, user=self.user, timeout=self.timeout)
+            self.libraries[path] = found["problem"]
+        return [("GJ906", self.libraries[path])] if self.libraries[path] else []
+
+    def unknown(self, options):
+        """Return what this Slurm cannot say of a destination's options, or None."""
+        if "clusters" in options:
+            return f"its jobs go to another cluster, {options['clusters']}"
+        enforced = str(self.config.get("AccountingStorageEnforce") or "none").lower()
+        if any(word in enforced for word in ("associations", "limits", "qos", "safe")):
+            return None
+        parts = [self.partitions.get(name, {}) for name in self.named(options)]
+        given = [
+            f'{word} "{options[name]}"'
+            for name, word, allowed in (
+                ("account", "account", "allow_accounts"),
+                ("qos", "QOS", "allow_qos"),
+            )
+            if name in options and any(part.get(allowed) is None for part in parts)
+        ]
+        words = f": this Slurm takes any (AccountingStorageEnforce={enforced})"
+        return " and ".join(given) + words if given else None
+
+    def named(self, options):
+        """Return the partitions that options name, or the default one."""
+        if options.get("partition"):
+            return options["partition"].split(",")
+        return [name for name, part in self.partitions.items() if part["default"]]
 
     def options(self, destination):
         """Return a destination's options in sbatch's words, and what cannot be read of them."""
         params = destination["params"]
         if destination["family"] == "cli":
             items = {key: _Item(value, ("", 1, 1)) for key, value in params.items()}
-            read = __salt__["slurm.parse_options"](_sbatch(items)[0])
+            version = self.config.get("SLURM_VERSION")
+            read = __salt__["slurm.parse_options"](_sbatch(items)[0], version=version)
         else:
             names = PARAMETERS["drmaa"]
             spec = next((params[name] for name in names if params.get(name) is not None), "")
             read = __salt__["drmaa.parse_native"](spec)
         options = dict(read["options"])
-        for theirs, ours in (("job_name", "job-name"), ("share", "oversubscribe")):
-            if theirs in options:
-                options[ours] = options.pop(theirs)
-        if "time_limit" in options:
-            options["time"] = options.pop("time_limit")
-        if destination["family"] != "cli" and ":" in options.get("time", ""):
-            # slurm-drmaa reads H:M[:S] and drops the seconds; sbatch reads M:S[...].
-            hours, minutes = options["time"].split(":")[:2]
-            options["time"] = f"{hours}:{minutes}:00"
+        if destination["family"] != "cli":
+            options = {
+                name: value.strip() if isinstance(value, str) else value
+                for name, value in options.items()
+            }
+            if "share" in options:
+                options["oversubscribe"] = options.pop("share")
+            if "nodes" in options:
+                options["nodes"] = options["nodes"].strip("-")
+            if "time" in options:
+                # slurm-drmaa reads hours and minutes alone, with a date before or a zone behind.
+                hours, minutes = re.findall(r"\d+", options["time"].rpartition("T")[2])[:2]
+                options["time"] = f"{hours}:{minutes}:00"
         return options, [("GJ311", problem["message"]) for problem in read["problems"]]
 
     def verdict(self, options):
@@ -3191,9 +3229,7 @@ class _Cluster:
 
     def limits(self, options):
         """Hold options against the partitions that they name; one that fits is enough."""
-        given = options.get("partition")
-        default = [name for name, part in self.partitions.items() if part["default"]]
-        names = given.split(",") if given else default
+        names = self.named(options)
         if not names:
             return [("GJ901", "it names no partition, and the cluster has no default one")]
         found = []
@@ -3296,7 +3332,7 @@ class _Cluster:
         given = {
             name: value
             for name, value in options.items()
-            if name not in ("job-name", "output", "error", "test-only", "wait")
+            if name not in ("job-name", "output", "error", "mail-type", "test-only", "wait")
         }
         answer = __salt__["slurm.test_only"](given, self.user, self.timeout)
         return [] if answer["ok"] else [("GJ905", f"Slurm refuses it: {answer['message']}")]

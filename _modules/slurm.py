@@ -1629,7 +1629,7 @@ def _parsed_options(arguments, release):
 
 
 _PIECE = re.compile(
-    r"""\\(?P<escaped>.?)|"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'"""
+    r"""\\(?P<escaped>\S?)|"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'"""
     r"""|(?P<plain>[^\s\\"'#]+)""",
     re.ASCII | re.DOTALL,
 )
@@ -1789,6 +1789,7 @@ class _OptionReader:
         """Tell of an option that submits no job, or that only some releases know."""
         if main in _SBATCH_UNFIT:
             self.problem(option, f"{option} {_SBATCH_UNFIT[main]}")
+            self.options.pop(main, None)
         missing = _SBATCH_WITHOUT.get(main)
         if missing and self.release is None:
             self.note(main, f"{option} is not known to Slurm {', '.join(missing)}")

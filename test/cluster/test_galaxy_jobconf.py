@@ -1,12 +1,8 @@
-"""galaxy_jobconf.check_cluster and slurm.parse_options beside the real Slurm."""
-
-import re
+"""galaxy_jobconf.check_cluster beside the real Slurm."""
 
 import pytest
 import yaml
-from loading import load
-
-slurm = load("_modules/slurm.py")
+from engine import wait_for
 
 
 def conf(**destinations):
@@ -43,7 +39,8 @@ def check(cluster, call):
         return call("galaxy_jobconf.check_cluster", FILE, user="nobody")
 
     yield check
-    cluster.exec("head", ["scontrol", "delete", "PartitionName=guarded"])
+    # A controller that was started anew has forgotten it.
+    cluster.exec("head", ["scontrol", "delete", "PartitionName=guarded"], check=False)
 
 
 def test_destinations_that_fit_have_no_finding(check):
@@ -120,42 +117,99 @@ def test_a_state_holds_a_file_against_the_cluster(cluster, call):
     assert cluster.exec("head", ["test", "-e", "/srv/job_conf.yml"], check=False).returncode == 1
 
 
-# What sbatch says of options that it cannot read, against parse_options.
-OPTIONS = (
-    """
--p main|-pmain|--partition=main|--partition main|--part=main|--p=main|-n2|-n 2|-n|-n x|--ntasks=2
---ntasks|--ntasks=two|--mem=500|--mem=4G|--mem=4GB|--mem=4GBB|--mem=x|--mem-per-cpu=100M|--time=60
---time=1:00|--time=1:00:00|--time=1-0|--time=1-00:00:00|--time=abc|--time=1:2:3:4|-t 5|-c 1|-c one
---cpus-per-task=1|--nodes=1|--nodes=1-2|--nodes=x|-N 1-2|--share|-s|--exclusive|--exclusive=user
---gpus|--foo|--foo=1|-Z|--requeue|--no-requeue|--hold=x|--nod=1|--nodel=node1|-k|--contiguous
---job-name=x|-J x|--export=ALL|--mincpus=1|--mincpus=x|--tmp=1|--tmp=x|-H|--comment=x|--licenses
---quiet|-Q|-Qv|--mail-type=END|--dependency=singleton|--gres=none|--wckey=x|--nice|--nice=5
-""".replace("\n", "|")
-    .strip("|")
-    .split("|")
-)
-ASK = """
-while IFS= read -r options; do
-    echo "### $options"
-    runuser -u nobody -- sbatch --test-only --wrap true $options 2>&1
-done
-"""
-UNREADABLE = (
-    "unrecognized option|is ambiguous|requires an argument|doesn't allow an argument"
-    "|invalid option|Invalid |invalid |Unable to parse|is not a valid|numeric value|don't specify"
-)
+# --- through slurm-drmaa --------------------------------------------------------------------------
 
 
-def test_options_are_refused_where_sbatch_refuses_them(cluster):
-    said = cluster.exec("head", ["sh", "-c", ASK], input="\n".join(OPTIONS) + "\n").stdout
-    answers = {}
-    for part in said.split("### ")[1:]:
-        options, _, words = part.partition("\n")
-        answers[options] = words
-    assert set(answers) == set(OPTIONS)
-    wrong = {
-        options: (words.strip(), slurm.parse_options(options)["problems"])
-        for options, words in answers.items()
-        if bool(slurm.parse_options(options)["problems"]) != bool(re.search(UNREADABLE, words))
+def drmaa(**specifications):
+    """Return a job configuration whose destinations go through slurm-drmaa."""
+    return {
+        "runners": {"slurm": {"load": "galaxy.jobs.runners.slurm:SlurmJobRunner"}},
+        "execution": {
+            "default": next(iter(specifications)),
+            "environments": {
+                name: {"runner": "slurm", "native_specification": spec}
+                for name, spec in specifications.items()
+            },
+        },
     }
-    assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    ("spec", "code", "words"),
+    [
+        ("-p main -n 2 --mem=900 --time=24:00 --share --job_name=x", None, None),
+        ("-N 1- -t 1-2T23:59+1 -k -e /dev/null", None, None),
+        ("--time=24:01", "GJ904", "above the limit"),
+        ("-p mian", "GJ901", 'did you mean "main"?'),
+        ("--mem=1001", "GJ903", "MiB of memory"),
+        ("--mem=1G", "GJ311", "write 1024"),
+        ("-n2", "GJ311", 'write "-n 2"'),
+        ("--gres=gpu:1", "GJ903", "gres gpu:1"),
+        ("-p guarded -A arts", "GJ902", 'the account "arts"'),
+        ("-w nowhere", "GJ905", "Slurm refuses it"),
+    ],
+)
+def test_a_native_specification_is_held_against_slurm_as_slurm_drmaa_reads_it(
+    check, spec, code, words
+):
+    answer = check(drmaa(only=spec))
+    assert (answer["checked"], answer["not_checked"]) == (["only"], [])
+    found = {finding["code"]: finding["message"] for finding in answer["findings"]}
+    assert "no DRMAA library is installed" in found.pop("GJ906")
+    assert list(found) == ([code] if code else [])
+    assert all(words in message for message in found.values())
+
+
+def test_what_this_slurm_cannot_say_is_not_checked(check):
+    answer = check(drmaa(far="-M far", account="-A any --qos=any"))
+    assert answer["checked"] == ["account"]
+    assert [each["why"].partition(":")[0] for each in answer["not_checked"]] == [
+        "its jobs go to another cluster, far",
+        'account "any" and QOS "any"',
+    ]
+
+
+# --- who asks, and who does not answer ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "back", "code", "words"),
+    [
+        ("State=DOWN", "State=UP", "GJ901", "is DOWN"),
+        ("AllowGroups=root", "AllowGroups=ALL", "GJ902", "nobody is in none"),
+        ("AllowQos=fast", "AllowQos=ALL", "GJ902", 'the QOS "slow"; it admits fast'),
+        ("MaxTime=10", "MaxTime=1-0", "GJ904", "00:10:00"),
+        ("MaxMemPerNode=100", "MaxMemPerNode=0", "GJ903", "at most 100"),
+        ("MaxCPUsPerNode=1", "MaxCPUsPerNode=UNLIMITED", "GJ903", "at most 1"),
+    ],
+)
+def test_a_partition_that_does_not_admit_the_job_is_found(
+    cluster, check, change, back, code, words
+):
+    job = {"job_--qos": "slow", "job_ncpus": 2, "job_time": 60, "job_--mem": 900}
+    try:
+        cluster.exec("head", ["scontrol", "update", "PartitionName=main", change])
+        answer = check(conf(only=job))
+    finally:
+        cluster.exec("head", ["scontrol", "update", "PartitionName=main", back])
+    (finding,) = answer["findings"]
+    assert finding["code"] == code
+    assert words in finding["message"]
+
+
+def test_a_user_that_is_none_is_an_error(cluster, call):
+    put(cluster, conf(plain={}))
+    answer = call("galaxy_jobconf.check_cluster", FILE, user="glaxy")
+    assert answer == 'ERROR: user: this host has no user "glaxy" to ask Slurm as'
+
+
+def test_a_controller_that_is_stopped_is_one_error(cluster, call):
+    put(cluster, conf(plain={}, other={}))
+    cluster.exec("head", ["systemctl", "stop", "slurmctld"])
+    try:
+        answer = call("galaxy_jobconf.check_cluster", FILE, user="nobody", timeout=20)
+    finally:
+        cluster.exec("head", ["systemctl", "start", "slurmctld"])
+        wait_for("slurmctld answers", lambda: call("slurm.ping")["up"])
+    assert answer.startswith("ERROR: scontrol: ")
+    assert "Unable to contact slurm controller" in answer

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from engine import together, wait_for
-from loading import TREE
+from loading import TREE, load
 from outcome import failed
+
+slurm = load("_modules/slurm.py")
 
 VERSIONS = {"bookworm": "22.05", "trixie": "24.11", "sid": "26.05"}
 CAPTURED = {path.name for path in Path(TREE, "test/fixtures/slurm").iterdir()}
@@ -440,6 +442,143 @@ def test_test_job_cancels_a_job_that_does_not_start(call):
     assert (result["ok"], result["state"]) == (False, None)
     assert re.search(r"node node1: job \d+ has not ended in 3 s: PENDING \(", result["comment"])
     assert call("slurm.job", result["job_id"])["JobState"] == "CANCELLED"
+
+
+# --- sbatch's options -----------------------------------------------------------------------------
+
+# Values that are tried with every option of a kind, besides none at all.
+TRIED = {
+    "acctg-freq": ["30", "task=30,energy=5", "foo=1", "x", ""],
+    "bit": ["0", "1", "2", "a", ""],
+    "count": ["1", " 2", "+2", "0", "-1", "abc", "1.5", "", "2x", "0x1"],
+    "distribution": ["block", "cyclic:block", "*:*", "plane=2", "plane", "foo", "", "block,nopack"],
+    "exclusive": ["user", "MCS", "exclusive", "foo", ""],
+    "extra-node-info": ["1", "1:1", "1:1:1", "*:*:*", "a", "1:a", "", "1:1:1:1"],
+    "get-user-env": ["5", "5S", "L", "x", ""],
+    "gres-flags": ["disable-binding", "enforce-binding", "foo"],
+    "hint": ["compute_bound", "nomultithread", "foo", ""],
+    "kill-on-invalid-dep": ["yes", "NO", "maybe", ""],
+    "mail-type": ["BEGIN", "end,fail", "foo", "BEGIN,foo", "NONE", "", "TIME_LIMIT_91"],
+    "memory": ["4", "4G", "4gb", "4GBB", "G", "-1", "1.5G", "", "4 G", "+4", "4P"],
+    "moment": ["now", "now+1hour", "16:00", "tomorrow", "2030-01-01T10:00:00", "abc", "1", ""],
+    "no-kill": ["set", "off", "no", "foo", ""],
+    "nodes": ["1", "1-4", "4-1", "-4", "4-", "1k", "a", "1-2-3", "", "1 - 2", "1,3", "-", "*"],
+    "number": ["0", "1", "-1", "a", ""],
+    "open-mode": ["a", "append", "t", "x", ""],
+    "priority": ["TOP", "5", "-1", "abc", ""],
+    "profile": ["all", "none", "energy,task", "foo", ""],
+    "propagate": ["ALL", "CPU", "foo"],
+    "signal": ["USR1", "SIGUSR1", "10", "B:USR1@30", "R:TERM", "FOO", "USR1@", "USR1@x", "B:",
+               "0", "USR1@70000", "", "usr1@60", "@60"],
+    "switches": ["1", "1@5", "a", "0", ""],
+    "text": ["all"],
+    "time": ["5", "1:2", "1:2:3", "1-2", "1-2:3", "1-2:3:4", "abc", "1-", "-1", "infinite",
+             "1:2:3:4", "5m", "", "1-2-3", ":5", "5:", "0"],
+}  # fmt: skip
+
+# Judged by a plugin, by a file, or by what the cluster has; not by sbatch alone.
+NOT_SBATCHS = {
+    "bbf", "clusters", "cpu-freq", "cpus-per-gpu", "export-file", "gpu-bind", "gpu-freq", "gpus",
+    "gpus-per-node", "gpus-per-socket", "gpus-per-task", "gres", "mem-bind", "mem-per-gpu",
+    "nodefile", "ntasks-per-gpu", "ntasks-per-tres", "resources", "resv-ports", "tres-bind", "tres-per-task",
+}  # fmt: skip
+
+ASK_ALL = """
+import json, subprocess, sys
+from concurrent.futures import ThreadPoolExecutor
+
+def refused(words):
+    argv = ["sbatch", "--test-only", *words]
+    done = subprocess.run(argv, input=b"#!/bin/sh\\n", capture_output=True, user="nobody", cwd="/")
+    said = done.stderr.decode("utf-8", "replace")
+    return said if done.returncode and "allocation failure" not in said else None
+
+with ThreadPoolExecutor(2) as pool:
+    print(json.dumps(list(pool.map(refused, json.load(sys.stdin)))))
+"""
+
+
+def command_lines():
+    """Yield options with and without values, abbreviated, joined, and against each other."""
+    for name, (main, kind, _) in slurm._SBATCH.items():
+        if main in slurm._SBATCH_UNFIT or main in NOT_SBATCHS or kind == "root":
+            continue
+        yield [f"--{name}"]
+        yield from ([f"--{name}={value}"] for value in TRIED.get(kind, ["1"]))
+        if kind == "flag":
+            continue
+        for length in range(1, len(name)):
+            yield [f"--{name[:length]}"]
+    for letter, main in slurm._SBATCH_LETTERS.items():
+        kind = slurm._SBATCH[main][1]
+        if main in slurm._SBATCH_UNFIT or main in NOT_SBATCHS:
+            continue
+        yield [f"-{letter}"]
+        for value in TRIED.get(kind, [])[:5]:
+            yield from ([f"-{letter}{value}"], [f"-{letter}", value], [f"-H{letter}{value}"])
+    yield from ([f"-{letter}", "1"] for letter in "zyZ0")
+    for one, other in slurm._SBATCH_CONFLICTS:
+        if not {one, other} & NOT_SBATCHS:
+            flags = [f"--{each}" if each in ("quiet", "verbose") else f"--{each}=1"
+                     for each in (one, other)]  # fmt: skip
+            yield flags
+    yield from (
+        ["--"],
+        ["--=1"],
+        ["--nonsense"],
+        ["--share"],
+        ["--workdir=/"],
+        ["--exclusive", "-s"],
+    )
+    yield ["-n2", "-c", "2", "--mem", "100", "-Ht", "1-2", "--part", "main"]
+
+
+def test_options_are_refused_where_sbatch_refuses_them(cluster, call):
+    version = call("slurm.version")
+    tried = [words for words in command_lines() if words]
+    answer = cluster.exec("head", ["python3", "-c", ASK_ALL], input=json.dumps(tried), timeout=600)
+    said = json.loads(answer.stdout)
+    assert len(said) == len(tried) > 1000
+    wrong = [
+        (words, refusal, slurm.parse_options(words, version)["problems"])
+        for words, refusal in zip(tried, said, strict=True)
+        if bool(slurm.parse_options(words, version)["problems"]) != bool(refusal)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "--comment='a b' --wckey=a\\b # -p nowhere",
+        "--comment=a\\ b",
+        '--comment "a b" -n 2#x',
+        "--comment ''",
+        "--comment 'a",
+        "-n 2\n#SBATCH -c 1",
+        "-n 2 word",
+        "--exclusive true",
+        ": -n 2",
+        '--comment="it\'s"',
+    ],
+)
+def test_a_directive_is_read_as_sbatch_reads_it(cluster, text):
+    script = f"#!/bin/sh\n#SBATCH {text}\n"
+    ask = ["runuser", "-u", "nobody", "--", "sbatch", "--test-only"]
+    done = cluster.exec("head", ask, input=script, check=False)
+    assert "allocation failure" not in done.stderr
+    problems = slurm.parse_options(text.replace("\n#SBATCH", "\n"))["problems"]
+    assert bool(problems) == (done.returncode != 0), done.stderr
+
+
+def test_a_job_is_tried_and_none_is_submitted(cluster, call):
+    answer = call("slurm.test_only", {"partition": "main", "ntasks": 2}, user="nobody")
+    assert answer["ok"]
+    assert re.match(r"Job \d+ to start at .* in partition main", answer["message"])
+    answer = call("slurm.test_only", {"mem": "9G"}, user="nobody")
+    assert (answer["ok"], "allocation failure" in answer["message"]) == (False, True)
+    assert '"root" is root' in call("slurm.test_only", {}, user="root")
+    assert cluster.exec("head", ["squeue", "-h"]).stdout == ""
 
 
 # --- nodes out of service, and no controller ------------------------------------------------------

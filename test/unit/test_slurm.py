@@ -529,7 +529,9 @@ OPTIONS = [
     ("--tasks-per-node=2 --cluster=c", {"ntasks-per-node": "2", "clusters": "c"}),
     ("--job=x --part main --reserv=r", {"job-name": "x", "partition": "main", "reservation": "r"}),
     ("--gpus=1", {"gpus": "1"}),  # the whole name of one is the beginning of others
-    ("--comment='a b' --account=a\\ b # -p", {"comment": "a b", "account": "a b"}),
+    ("--comment='a b' --account=a\\b\\ -n2 # -p", {
+        "comment": "a b", "account": "ab", "ntasks": "2",
+    }),
     ("""--comment="it's" --mcs-label='say "x"'""", {"comment": "it's", "mcs-label": 'say "x"'}),
     ("-p main#x -n 2", {"partition": "main"}),
     ("-c 2\n\n--mem 5\n", {"cpus-per-task": "2", "mem": "5"}),
