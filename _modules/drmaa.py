@@ -444,7 +444,8 @@ except Exception as exc:
     say(error=str(exc))
     sys.exit()
 try:
-    library = ctypes.CDLL(path)
+    # As drmaa-python does it: Slurm's plugins look for their symbols in the whole process.
+    library = ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
 except OSError as exc:
     say(error=str(exc))
     sys.exit()
@@ -498,7 +499,7 @@ def info(library=None, user=None, timeout=30):
     result = {
         "library": found,
         "loads": facts.get("loads", False),
-        "version": version[0] if version else None,
+        "version": version[0].rstrip(".") if version else None,
         "system": facts.get("system"),
         "needs": needs,
         "installed": installed,
@@ -548,12 +549,14 @@ def _probe(path, user, timeout):
 def _judgement(found, error):
     """Say in one sentence what is wrong with a library; None if nothing is."""
     path, needs = found["library"], found["needs"]
-    have = ", ".join(map(_release, found["installed"])) or "no libslurm"
+    have = ", ".join(map(_release, found["installed"]))
     if path is None:
         return (
             "no DRMAA library is installed; install slurm-drmaa, or name its file "
             "(DRMAA_LIBRARY_PATH, or drmaa_library_path of the runner)"
         )
+    if needs and not have:
+        return f"{path} is linked with {_release(needs)}, and this host has no libslurm: install it"
     if needs and not found["matches"]:
         return (
             f"{path} is linked with {_release(needs)}, and this host has {have}: install the "

@@ -480,7 +480,8 @@ TRIED = {
 NOT_SBATCHS = {
     "bbf", "clusters", "cpu-freq", "cpus-per-gpu", "export-file", "gpu-bind", "gpu-freq", "gpus",
     "gpus-per-node", "gpus-per-socket", "gpus-per-task", "gres", "mem-bind", "mem-per-gpu",
-    "nodefile", "ntasks-per-gpu", "ntasks-per-tres", "resources", "resv-ports", "tres-bind", "tres-per-task",
+    "nodefile", "ntasks-per-gpu", "ntasks-per-tres", "resources", "resv-ports", "tres-bind",
+    "tres-per-task",
 }  # fmt: skip
 
 ASK_ALL = """

@@ -354,3 +354,131 @@ def test_destinations_are_listed_with_what_is_known_of_them():
 
 def test_a_code_that_the_site_ignores_is_left_out():
     assert jobconf.validate(str(FIXTURES / "GJ304.yml"), ignore=["GJ304"]) == []
+
+
+# --- check_cluster --------------------------------------------------------------------------------
+
+
+PARTITION = {
+    "name": "main", "default": True, "state": "UP", "nodes": ["node1", "node2"],
+    "max_time": 86400, "max_nodes": None, "max_cpus_per_node": None, "max_memory_per_node": None,
+    "allow_groups": None, "allow_accounts": None, "allow_qos": None, "deny_accounts": [],
+    "deny_qos": [],
+}  # fmt: skip
+NODE = {"cpus": {"total": 4}, "memory": 8000, "gres": "gpu:a100:2(S:0-1)"}
+
+
+@pytest.fixture
+def check(monkeypatch):
+    """Return check_cluster on a stand-in for Slurm, with what it was asked and what it answers."""
+
+    def check(spec=None, loads=True, **parameters):
+        params = parameters if spec is None else {"native_specification": spec}
+        runners = {
+            "cli": {"load": "galaxy.jobs.runners.cli:ShellJobRunner"},
+            "slurm": {"load": "galaxy.jobs.runners.slurm:SlurmJobRunner"},
+        }
+        environment = (
+            {"runner": "slurm", **params}
+            if spec is not None
+            else {"runner": "cli", "shell_plugin": "LocalShell", "job_plugin": "Slurm", **params}
+        )
+        answers = {
+            "slurm.partitions": lambda *_: [PARTITION, *check.partitions],
+            "slurm.nodes": lambda **_: [{**NODE, "name": name} for name in ("node1", "node2")],
+            "slurm.config": lambda *_: check.config,
+            "slurm.test_only": test_only,
+            "user.info": lambda name: {"name": name} if name == "galaxy" else {},
+            "user.list_groups": lambda name: [name],
+            "drmaa.info": lambda *_, **__: {"problem": None if loads else "it is broken"},
+        }
+        for name, function in answers.items():
+            monkeypatch.setitem(jobconf.__salt__, name, function)
+        text = {"runners": runners, "execution": {"environments": {"only": environment}}}
+        return jobconf.check_cluster(text=yaml.safe_dump(text), user=check.user)
+
+    def test_only(options, user, timeout):
+        check.asked.append(options)
+        return {"ok": not check.refusal, "message": check.refusal}
+
+    check.asked, check.refusal, check.partitions, check.user = [], "", [], "galaxy"
+    check.config = {"SLURM_VERSION": "24.11.5", "AccountingStorageEnforce": "associations"}
+    return check
+
+
+def test_a_destination_that_fits_is_asked_of_slurm_in_sbatchs_words(check):
+    fits = {"checked": ["only"], "not_checked": [], "findings": []}
+    assert check(job_partition="main", job_ncpus="2", **{"job_--mem": "4G"}) == fits
+    assert check("-p main -c 4 --mem=8000 -t 1-2T23:59:30 -s -N 1- -J x --gres=gpu:2") == fits
+    assert check.asked == [
+        {"partition": "main", "cpus-per-task": "2", "mem": "4G"},
+        {"partition": "main", "cpus-per-task": "4", "mem": "8000", "time": "23:59:00",
+         "oversubscribe": True, "nodes": "1", "gres": "gpu:2"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spec", "code", "words"),
+    [
+        ("-p mian", "GJ901", 'there is no partition "mian"; did you mean "main"?'),
+        ("-p closed", "GJ901", 'partition "closed" is DOWN'),
+        ("-p closed,main", None, ""),
+        ("-p staff", "GJ902", "admits the groups staff, and galaxy is in none"),
+        ("-p paid -A lab", "GJ902", 'does not admit the account "lab"; it admits rich'),
+        ("-p paid -A rich --qos=slow", "GJ902", 'does not admit the QOS "slow"'),
+        ("-c 5", "GJ903", "it wants 5 CPUs"),
+        ("--mem=8001", "GJ903", "it wants 8001 MiB of memory"),
+        ("--mem-per-cpu=3000 -c 3", "GJ903", "it wants 9000 MiB of memory"),
+        ("--gres=gpu:3", "GJ903", "it wants gres gpu:3"),
+        ("--time=24:01", "GJ904", "above the limit"),
+        ("--mem=4G", "GJ311", "write 4096"),
+        ("--gpus=1", "GJ311", "--gres=gpu:NUMBER"),
+    ],
+)
+def test_a_destination_that_does_not_fit_is_found(check, spec, code, words):
+    other = {**PARTITION, "default": False}
+    check.partitions = [
+        {**other, "name": "closed", "state": "DOWN"},
+        {**other, "name": "staff", "allow_groups": ["staff"]},
+        {**other, "name": "paid", "allow_accounts": ["rich"], "deny_qos": ["slow"]},
+    ]
+    findings = check(spec)["findings"]
+    assert [finding["code"] for finding in findings] == ([code] if code else [])
+    assert all(words in finding["message"] for finding in findings)
+    assert all(finding["judge"] == "slurm" for finding in findings)
+
+
+def test_what_slurm_refuses_is_said_in_its_words(check):
+    check.refusal = "allocation failure: Invalid qos specification"
+    [finding] = check("--qos=x")["findings"]
+    assert finding["code"] == "GJ905"
+    assert finding["message"].endswith("Slurm refuses it: " + check.refusal)
+
+
+def test_a_library_that_is_broken_is_found(check):
+    [finding] = check("-p main", loads=False)["findings"]
+    assert (finding["code"], "it is broken" in finding["message"]) == ("GJ906", True)
+    assert check(job_partition="main", loads=False)["findings"] == []
+
+
+def test_options_are_those_of_the_release_that_runs(check):
+    [finding] = check(**{"job_--power": "level"})["findings"]
+    assert "--power is not known to Slurm 24.11" in finding["message"]
+
+
+def test_accounts_that_slurm_does_not_look_at_are_not_checked(check):
+    check.config["AccountingStorageEnforce"] = None
+    paid = {**PARTITION, "name": "paid", "default": False, "allow_accounts": ["rich"]}
+    check.partitions = [paid]
+    [unknown] = check("-A lab --qos=x")["not_checked"]
+    assert unknown["why"].startswith('account "lab" and QOS "x": this Slurm takes any')
+    assert check("-p paid -A rich")["not_checked"] == []
+    answer = check("-M far -p nowhere")
+    assert (answer["checked"], answer["findings"]) == ([], [])
+    assert "another cluster, far" in answer["not_checked"][0]["why"]
+
+
+def test_a_user_that_is_none_is_an_error(check):
+    check.user = "glaxy"
+    with pytest.raises(CommandExecutionError, match='no user "glaxy"'):
+        check("-p main")
