@@ -17,6 +17,7 @@ a code that docs/slurm-conf-codes.rst explains.
 
 import contextlib
 import difflib
+import functools
 import os
 import pathlib
 import re
@@ -45,8 +46,8 @@ _OPENERS = {
         "partitionname": "PartitionName",
         "nodeset": "NodeSet",
         "downnodes": "DownNodes",
-        "frontendname": None,
-        "poweraction": None,
+        "frontendname": "FrontendName",
+        "poweraction": "PowerAction",
     },
     "gres.conf": {"nodename": "gres.conf", "name": "gres.conf"},
     "topology.conf": {"switchname": "topology.conf", "blockname": "topology.conf"},
@@ -455,6 +456,9 @@ def data(parsed):
             settings.pop(names.get(key), None)
             names[key] = entry["key"]
             settings[entry["key"]] = entry["value"]
+    for key, value in settings.items():
+        if isinstance(value, list) and len(value) == 1:
+            settings[key] = value[0]
     for argument in ("nodes", "partitions", "down_nodes"):
         if argument in lines:
             lines[argument] = _defaults_first(lines[argument])
@@ -667,8 +671,6 @@ class _Linter:
                 self.pair(kind, entry, entry["key"], entry["value"])
                 continue
             section = openers[key]
-            if section is None:
-                continue
             self.pair(kind, entry, entry["key"], None)
             for field, value in entry["fields"].items():
                 self.pair(section, entry, field, value)
@@ -689,7 +691,7 @@ class _Linter:
         said = []
         if row["kind"] == "ignored":
             said.append(("SC105", "warning", f"{row['name']} means nothing any more; remove it"))
-        elif row.get("renamed"):
+        elif row.get("renamed") and row["renamed"].partition("=")[0].lower() in rows:
             said.append(("SC103", "warning", f"{row['name']} is now called {row['renamed']}"))
         if value is not None and not (section == "DownNodes" and key.lower() == "downnodes"):
             said += _wrong_value(row, value)
@@ -1035,12 +1037,9 @@ class _Linter:
                 )
 
 
-def _without(words, word):
-    return words - {word, ""}
-
-
-def _preempt_mode(lint):
-    return _without(lint.words("preemptmode", "off"), "gang") - {"within"} or {"off"}
+def _preempts(lint):
+    """Tell whether PreemptMode does anything to a job; GANG and WITHIN alone do not."""
+    return bool(lint.words("preemptmode") & {"suspend", "requeue", "cancel", "priority"})
 
 
 # The parameters to point at, the level, what is wrong, and the sentence.
@@ -1048,9 +1047,7 @@ _TOGETHER = (
     (
         ("preemptmode", "preempttype"),
         "error",
-        lambda s: (
-            s.value("preempttype", "preempt/none") == "preempt/none" and _preempt_mode(s) != {"off"}
-        ),
+        lambda s: s.value("preempttype", "preempt/none") == "preempt/none" and _preempts(s),
         "PreemptMode does nothing without a PreemptType such as preempt/partition_prio; Slurm "
         "refuses it",
     ),
@@ -1058,8 +1055,7 @@ _TOGETHER = (
         ("preempttype",),
         "error",
         lambda s: (
-            s.value("preempttype") in ("preempt/qos", "preempt/partition_prio")
-            and _preempt_mode(s) == {"off"}
+            s.value("preempttype") in ("preempt/qos", "preempt/partition_prio") and not _preempts(s)
         ),
         "PreemptType needs a PreemptMode other than OFF",
     ),
@@ -1311,9 +1307,11 @@ def diff(old, new):
     """
     before, after = _meaning(old), _meaning(new)
     changes = []
+    table = functools.cache(_table)
     for group in sorted({*before, *after}, key=lambda group: (FILES.index(group[0]), group[1])):
         file, section = group
         was, becomes = before.get(group, {}), after.get(group, {})
+        section_rows = table(section if section in _SECTIONS else file)
         found = {}
         for name in [*was, *(name for name in becomes if name not in was)]:
             one, other = was.get(name), becomes.get(name)
@@ -1322,9 +1320,10 @@ def diff(old, new):
             elif other is None:
                 found.setdefault((section, name, None), []).append(name)
             elif one is not other:
+                one, other = _aligned(one, other, section_rows)
                 for key in [*one, *(key for key in other if key not in one)]:
                     values = one.get(key), other.get(key)
-                    if values[0] != values[1]:
+                    if not _same(key, *values):
                         found.setdefault((key, *values), []).append(name)
         changes += _grouped(file, section, found)
     return changes
@@ -1349,7 +1348,31 @@ def _grouped(file, section, found):
     ]
 
 
+def _aligned(one, other, rows):
+    """Give a parameter that was renamed the same name on both sides."""
+    names = {
+        key: row["renamed"]
+        for key in {*one} ^ {*other}
+        if (row := rows.get(key.lower())) and row.get("renamed")
+    }
+    for old, new in names.items():
+        if old in one and new in other and new not in one:
+            one = {new if key == old else key: value for key, value in one.items()}
+        elif old in other and new in one and new not in other:
+            other = {new if key == old else key: value for key, value in other.items()}
+    return one, other
+
+
+def _same(key, one, other):
+    """Tell whether two values mean the same; lists of hosts do in any order."""
+    if one == other or one is None or other is None or key.lower() not in _HOSTLISTS:
+        return one == other
+    return {*_expand_text(one)} == {*_expand_text(other)}
+
+
 def _folded(names):
+    if len(names) == 1:
+        return names[0]
     try:
         return __salt__["slurm.hostlist_fold"](names, sort=True)
     except SaltInvocationError:
@@ -1359,10 +1382,10 @@ def _folded(names):
 def _meaning(files):
     """Return (file, section) to name to parameter to value, in one spelling."""
     meaning = {}
-    parsed = _parsed(files)
-    for name, one in parsed.items():
+    table = functools.cache(_table)
+    for name, one in _parsed(files).items():
         kind = _kind(name)
-        rows = _table(kind)
+        rows = table(kind)
         settings = meaning.setdefault((kind, ""), {}).setdefault("", {})
         inherited = {
             opener: _inherited(one["entries"], opener) for opener in ("nodename", "partitionname")
@@ -1370,8 +1393,8 @@ def _meaning(files):
         for entry in one["entries"]:
             key, value = entry["key"].lower(), entry["value"]
             if "fields" not in entry:
-                row = rows.get(key) or {"name": entry["key"], "kind": "string"}
-                called = row["name"] if not row.get("renamed") else row["renamed"].split("=")[0]
+                row = rows.get(key) or {"name": key, "kind": "string"}
+                called = row["name"]
                 value = _normal(row, value)
                 if row.get("repeat") and called in settings:
                     value = f"{settings[called]},{value}"
@@ -1383,22 +1406,21 @@ def _meaning(files):
             fields = {field.lower(): text for field, text in entry["fields"].items()}
             if kind == "slurm.conf" and key in inherited:
                 fields = inherited[key](entry)
-            _mean_line(meaning, kind, section, key, value, fields)
+            section_rows = table(section) if section in (*FILES, *_SECTIONS) else {}
+            _mean_line(meaning, kind, section, section_rows, key, value, fields)
     return meaning
 
 
-def _mean_line(meaning, kind, section, key, value, fields):
+def _mean_line(meaning, kind, section, rows, key, value, fields):
     """Add what one line means."""
     opener = {"switchname": "SwitchName", "blockname": "BlockName"}.get(key, section)
-    rows = _table(section) if section in (*FILES, *_SECTIONS) else {}
     own = {}
     for field, text in fields.items():
         row = rows.get(field) or {"name": field, "kind": "string"}
         if field in _HOSTLISTS:
-            own[row["name"]] = text.upper() if text.upper() == "ALL" else _folded_text(text)
+            own[row["name"]] = text.upper() if text.upper() == "ALL" else text
         elif field not in _PER_NODE or section != "NodeName":
-            called = row["renamed"] if _plain_rename(row) else row["name"]
-            own[called] = _normal(row, text)
+            own[row["name"]] = _normal(row, text)
     lines = meaning.setdefault((kind, opener), {})
     if kind == "gres.conf":
         # Several lines of one node and name add up; what they say together is their meaning.
@@ -1429,11 +1451,7 @@ def _mean_line(meaning, kind, section, key, value, fields):
         lines[name] = {**own, **addresses} if addresses else own
 
 
-_SECTIONS = ("NodeName", "PartitionName", "NodeSet", "DownNodes")
-
-
-def _plain_rename(row):
-    return bool(row.get("renamed")) and "=" not in row["renamed"]
+_SECTIONS = tuple(_OPENERS["slurm.conf"].values())
 
 
 def _expand_text(text):
@@ -1442,10 +1460,6 @@ def _expand_text(text):
         return _expand(text)
     except SaltInvocationError:
         return [text]
-
-
-def _folded_text(text):
-    return _folded(_expand_text(text))
 
 
 def _normal(row, value):
@@ -1500,8 +1514,9 @@ def plan(old, new, version):
     Source: slurm.conf(5) and scontrol(1), reconfigure, of the version.
     """
     changes = []
+    table = functools.cache(_table)
     for change in diff(old, new):
-        action, source = _needed(change, version)
+        action, source = _needed(change, version, table)
         changes.append({**change, "action": action, "source": source})
     actions = {change["action"] for change in changes}
     if {"restart slurmd", "restart slurmctld"} <= actions:
@@ -1513,7 +1528,7 @@ def plan(old, new, version):
     }
 
 
-def _needed(change, version):
+def _needed(change, version, rows_of):
     """Return what one change needs, and the manual page that says so."""
     file, section, key = change["file"], change["section"], change["parameter"].lower()
     page = f"{file}(5)" if file in FILES else "slurm.conf(5)"
@@ -1523,13 +1538,13 @@ def _needed(change, version):
             return "restart all", "slurm.conf(5), end of PARAMETERS: nodes added or removed"
         return "reconfigure", "scontrol(1), reconfigure: nodes added or removed"
     table = section if section in _SECTIONS else file
-    row = _table(table, version).get(key)
+    row = rows_of(table, version).get(key)
     if row:
         needs, words = row["needs"], row.get("needs_words") or {}
         differing = _split(change["old"]) ^ _split(change["new"])
         needs = next((words[word] for word in differing if word in words), needs)
     else:
-        row = _table(table).get(key)
+        row = rows_of(table).get(key)
         needs = row["needs"][era] if row else "reconfigure"
     if needs == "never while jobs run":
         needs = "refuse while jobs run"
@@ -1593,8 +1608,12 @@ def check(files, version=None, hosts=None, training=False, galaxy=True, timeout=
             elif unreadable:
                 absent[judge] = "a file of the set is missing, and Slurm would wait a minute for it"
             else:
-                judges.append(judge)
-                findings += _judge(judge, code, [program, *argv[1:]], folder, timeout)
+                said = _judge(judge, code, [program, *argv[1:]], folder, timeout)
+                if any(re.search(_NO_MUNGE, finding["message"]) for finding in said):
+                    absent[judge] = "it needs a MUNGE daemon or a key that is not there yet"
+                else:
+                    judges.append(judge)
+                    findings += said
     finally:
         shutil.rmtree(folder)
     return {
@@ -1603,6 +1622,10 @@ def check(files, version=None, hosts=None, training=False, galaxy=True, timeout=
         "absent": absent,
         "findings": findings,
     }
+
+
+# slurmd -G makes a credential from 24.11 on.
+_NO_MUNGE = r"Munge encode failed|auth/slurm: cannot stat"
 
 
 def _stage(files, folder):
