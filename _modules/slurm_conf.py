@@ -92,9 +92,9 @@ def parse(path=None, text=None, name=None, files=None):
     files
         Other files' texts by name, which Include finds before it looks at the disk.
 
-    Returns ``{"name": …, "entries": […], "findings": […]}`` in the order of the lines; an entry is
-    ``{"key", "value", "file", "line"}``, and may have ``fields``. ``fields`` is there for lines such as NodeName, and maps what follows
-    the first value. Findings are those of :py:func:`lint` about lines (codes SC001 to SC009).
+    Returns ``{"name": …, "entries": […], "findings": […]}`` in the order of lines; an entry is
+    ``{"key", "value", "file", "line"}``, and a line such as NodeName has ``fields``, which map what
+    follows the first value. Findings are those of :py:func:`lint` about lines (codes SC0xx).
 
     Raises SaltInvocationError unless exactly one of ``path`` and ``text`` is given.
 
@@ -549,7 +549,8 @@ _YES_NO = {
     **dict.fromkeys(("no", "down", "false", "0"), False),
 }
 _BOUNDS = {"uint16": 0xFFFF, "uint32": 0xFFFFFFFF, "uint64": 0xFFFFFFFFFFFFFFFF}
-_NUMBER = re.compile(r"[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)")
+# As strtoul(3) with base 0 reads them; nothing at all is 0.
+_NUMBER = re.compile(r"\s*[+-]?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)|")
 _TIME = re.compile(
     r"(\d+-)?\d+(:\d+){0,2}|infinite|unlimited|-1", re.I
 )  # time_str2mins() of src/common/parse_time.c
@@ -944,6 +945,12 @@ class _Linter:
             self.find("SC410", "error", self.first(), "ClusterName is missing")
         if self.whole and not controllers:
             self.find("SC411", "error", self.first(), "no SlurmctldHost says where slurmctld runs")
+        names = set()
+        for entry in controllers:
+            name = entry["value"].partition("(")[0]
+            if entry["key"].lower() == "slurmctldhost" and name in names:
+                self.find("SC412", "error", entry, f"the controller {name} is named twice")
+            names.add(name)
         for entry in controllers if hosts is not None else ():
             name = entry["value"].partition("(")[0]
             if name not in hosts:
@@ -1150,7 +1157,7 @@ def _wrong_value(row, value):
     kind, name, key, word = row["kind"], row["name"], row["name"].lower(), value.lower()
     if kind in _BOUNDS or kind == "int":
         return _wrong_number(row, value)
-    if kind == "float":
+    if kind == "float" and value:
         try:
             float(value)
         except ValueError:

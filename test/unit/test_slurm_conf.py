@@ -335,6 +335,8 @@ CASES = [
     ("SC306", "warning", "PartitionName=main Nodes=n1\n", {}),
     ("SC307", "warning", "PartitionName=p Nodes=n1 Default=YES\n", {}),
     ("SC402", "error", "SlurmctldHost=other\n", {"hosts": ["head", "n1"]}),
+    ("SC412", "error", "SlurmctldHost=head(1.2.3.4)\n", {}),
+    ("SC201", "error", "MaxJobCount=08\n", {}),
     ("SC403", "error", "NodeName=x Gres=gpu:a100:2\n", {}),
     ("SC407", "warning", "JobCompPass=hunter2\n", {}),
     ("SC408", "warning", "SlurmdParameters=config_overrides\n", {}),
@@ -400,6 +402,7 @@ def test_every_combination_has_a_test():
         "PartitionName=p Nodes=n1 MaxTime=UNLIMITED DefaultTime=1-00 OverSubscribe=FORCE:4\n",
         "MinJobAge=10\nAccountingStorageType=accounting_storage/slurmdbd\n",
         "MinJobAge=0\n",
+        'PriorityWeightAge=""\n',
         "AccountingStoragePass=/run/munge/munge.socket.2\n",
     ],
 )
