@@ -437,7 +437,7 @@ Files path
 Flags words
 Link words
 Links words
-MultipleFiles words
+MultipleFiles path
 Name line
 NodeName line
 Type string
@@ -645,6 +645,7 @@ _FATAL_NOTES = {
     "slurm.conf": {
         "BcastExclude": "each path must be absolute, or None",
         "FastSchedule": "slurmctld starts with 1 only, which it ignores",
+        "FrontendName": "refused by a Slurm built without --enable-front-end, as Debian's is",
         "MaxNodeCount": "22.05 takes it with SelectType=select/cons_tres only",
         "MCSParameters": "refused without MCSPlugin",
         "PluginDir": "each directory must exist",
@@ -655,8 +656,8 @@ _FATAL_NOTES = {
     },
 }
 
-# Plugins that are gone: the first version without them, and what took their place. Those named
-# none are not here, as every version goes on taking the word.
+# Plugins that are gone from src/plugins: the first version without them, and what took their place.
+# Not those named none: their files went in 23.11, but read_config.c takes the word for no plugin.
 _REMOVED_PLUGINS = {
     "accounting_storage/filetxt": ("20.11", "accounting_storage/slurmdbd"),
     "acct_gather_energy/cray_aries": ("20.11", None),
