@@ -15,6 +15,7 @@ Which parameters there are, and what each takes, comes from ``slurm_parameters``
 a code that docs/slurm-conf-codes.rst explains.
 """
 
+import collections
 import contextlib
 import difflib
 import functools
@@ -64,7 +65,7 @@ _PAIR = re.compile(
     rf"[{_BLANK}]*([A-Za-z0-9_.]+)[{_BLANK}]*[-*+/]?=[{_BLANK}]*"
     rf'(?:"([^"]*)"(?=[{_BLANK}]|$)|([^{_BLANK}]+))'
 )
-_COMMENT = re.compile(r"((?:[^\\#]|\\.)*)", re.S)
+_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)#.*", re.S)
 _CONTINUED = re.compile(rf"(?<!\\)((?:\\\\)*)\\[{_BLANK}]*$")
 _INCLUDE = re.compile(rf"include[{_BLANK}]+([^{_BLANK}]+)", re.I)
 
@@ -102,7 +103,7 @@ def parse(path=None, text=None, name=None, files=None):
     """
     if (path is None) == (text is None):
         raise SaltInvocationError("give either the path of a file or its text")
-    result = {
+    result: dict = {
         "name": name or (pathlib.PurePath(path).name if path else "slurm.conf"),
         "entries": [],
         "findings": [],
@@ -180,7 +181,7 @@ class _Reader:
 
     def repeated(self, fields, name, number):
         """Find fields that are given twice on a line."""
-        seen = {}
+        seen: dict = {}
         for key, _ in fields:
             if key.lower() in seen:
                 again = "" if seen[key.lower()] == key else f" (as {seen[key.lower()]} and {key})"
@@ -205,7 +206,7 @@ class _Reader:
                 return
             target = target.replace("%c", self.cluster)
         if target in self.files:
-            found = [(None, _text_of(self.files[target]), target)]
+            found: list[tuple] = [(None, _text_of(self.files[target]), target)]
         else:
             # A text without a folder has no neighbours but those that came with it.
             absolute = target.startswith("/")
@@ -253,7 +254,7 @@ def _lines(text):
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.partition("\0")[0]  # as C's functions for strings have it
         if "#" in line:
-            line = _COMMENT.match(line)[1]
+            line = _COMMENT.sub(r"\1", line)
         start = start or number
         more = "\\" in line and _CONTINUED.search(line)
         if more:
@@ -438,8 +439,9 @@ def data(parsed):
     Returns the mapping of arguments.
     """
     rows = _table(_kind(parsed["name"]))
-    settings, lines = {}, {}
-    names = {}
+    settings: dict = {}
+    lines: dict = {}
+    names: dict = {}
     for entry in parsed["entries"]:
         key = entry["key"].lower()
         if "fields" in entry:
@@ -481,7 +483,7 @@ def _defaults_first(lines):
     if is_default == sorted(is_default, reverse=True):
         return lines
     result = []
-    default = {}
+    default: dict = {}
     for line, sets in zip(lines, is_default, strict=True):
         if sets:
             _merge(default, dict(list(line.items())[1:]))
@@ -618,7 +620,7 @@ class _Linter:
     def __init__(self, parsed, version):
         self.parsed, self.version = parsed, version
         self.findings = []
-        self.sections = {}
+        self.sections: dict = {}
         for name, one in parsed.items():
             self.sections.setdefault(_kind(name), []).extend(one["entries"])
         self.slurm = self.sections.get("slurm.conf", [])
@@ -649,12 +651,17 @@ class _Linter:
             self.tables[section] = (_table(section, self.version) if self.version else every), every
         return self.tables[section]
 
+    def default_select(self):
+        """Name the SelectType that counts where none is given."""
+        old = self.version and _release(self.version) < (23, 2)
+        return "select/linear" if old else "select/cons_tres"
+
     # Names and values, line by line
 
     def names_and_values(self, name, entries):
         kind = _kind(name)
         openers = _OPENERS.get(kind, {})
-        last = {}
+        last: dict = {}
         for entry in entries:
             key = entry["key"].lower()
             if "fields" not in entry:
@@ -695,7 +702,7 @@ class _Linter:
         elif row.get("renamed") and row["renamed"].partition("=")[0].lower() in rows:
             said.append(("SC103", "warning", f"{row['name']} is now called {row['renamed']}"))
         if value is not None and not (section == "DownNodes" and key.lower() == "downnodes"):
-            said += _wrong_value(row, value)
+            said += _wrong_value(section, row, value)
             said += self.gone_plugins(row, value)
         return said
 
@@ -773,7 +780,8 @@ class _Linter:
 
     def nodes_and_partitions(self):
         """Check names against the nodes, and that none is given twice."""
-        sets, partitions = {}, {}
+        sets: dict = {}
+        partitions: dict = {}
         for entry in self.slurm:
             key, value = entry["key"].lower(), entry["value"]
             if "fields" not in entry or value.upper() == "DEFAULT":
@@ -822,8 +830,8 @@ class _Linter:
                 again.append(name)
                 first = other
         if len(set(names)) < len(names):
-            seen = set()
-            twice = [name for name in names if name in seen or seen.add(name)]
+            counts = collections.Counter(names)
+            twice = [name for name, count in counts.items() if count > 1]
         if twice:
             self.find(
                 "SC302", "error", entry, f"{_some(twice)} stands twice in {entry['value']!r:.60}"
@@ -1128,6 +1136,23 @@ _TOGETHER = (
         "MCSPlugin=mcs/group needs MCSParameters",
     ),
     (
+        ("prioritydecayhalflife",),
+        "error",
+        lambda s: (
+            re.fullmatch(r"[0:-]+", s.value("prioritydecayhalflife"))
+            and not s.value("priorityusageresetperiod"),
+        "PriorityDecayHalfLife=0 needs a PriorityUsageResetPeriod, or usage only ever grows",
+    ),
+    (
+        ("selecttypeparameters",),
+        "error",
+        lambda s: (
+            s.value("selecttype", s.default_select()) == "select/linear"
+            and any(re.fullmatch("cr_(cpu|core|socket)(_memory)?", word) for word in s.words("selecttypeparameters"))
+        ),
+        "SelectTypeParameters: select/linear gives out whole nodes, and takes CR_Memory alone",
+    ),
+    (
         ("firstjobid", "maxjobid"),
         "error",
         lambda s: _int(s.value("firstjobid"), 1) > _int(s.value("maxjobid"), 0x03FFFFFF),
@@ -1152,7 +1177,7 @@ _TOGETHER = (
 )
 
 
-def _wrong_value(row, value):
+def _wrong_value(section, row, value):
     """Return what is wrong with a value of a parameter of this kind: code, level, sentence."""
     kind, name, key, word = row["kind"], row["name"], row["name"].lower(), value.lower()
     if kind in _BOUNDS or kind == "int":
@@ -1165,7 +1190,9 @@ def _wrong_value(row, value):
                 return [("SC201", "error", f"{name} takes a number, not {value!r:.60}")]
     if kind == "yes_no" and word not in _YES_NO:
         return [("SC204", "error", f"{name} takes YES or NO, not {value!r:.60}")]
-    if (kind == "time" or key in _TIMES) and not _TIME.fullmatch(value):
+    # Of all times, this one alone must come to an end.
+    endless = key == "prioritycalcperiod" and re.fullmatch(r"[a-z]+|-1|[0:-]+", word)
+    if (kind == "time" or key in _TIMES) and (endless or not _TIME.fullmatch(value)):
         level = "error" if key in _TIMES else "warning"
         return [
             (
@@ -1178,14 +1205,17 @@ def _wrong_value(row, value):
         level = "error" if key == "slurmctldport" else "warning"
         return [("SC201", level, f"{name} takes a port or a range of them, not {value!r:.60}")]
     if row.get("values"):
-        return _wrong_words(row, value)
+        return _wrong_words(section, row, value)
     return []
 
 
 def _wrong_number(row, value):
     name, word = row["name"], value.lower()
+    low, high = row.get("range") or (0, _BOUNDS.get(row["kind"], 0))
     if word in ("unlimited", "infinite"):
-        return []
+        if row["kind"] == "int" or high == _BOUNDS[row["kind"]]:
+            return []
+        return [("SC202", "error", f"{name} takes {low} to {high}, not {value}")]
     digits = value[:-1] if row["kind"] in ("uint32", "uint64") and word[-1:] == "k" else value
     match = _NUMBER.fullmatch(digits)
     if not match:
@@ -1198,35 +1228,50 @@ def _wrong_number(row, value):
     bound = _BOUNDS[row["kind"]]
     if digits.startswith("-") or number > bound:
         return [("SC202", "error", f"{name} takes 0 to {bound}, not {value}")]
-    low, high = row.get("range") or (0, bound)
     if not low <= number <= high:
         return [("SC202", "error", f"{name} takes {low} to {high}, not {value}")]
     return []
 
 
-def _wrong_words(row, value):
+# Lists that may be empty; of the other closed ones Slurm wants a word.
+_MAY_BE_EMPTY = frozenset(
+    """
+    AccountingStorageEnforce DebugFlags PrologFlags PropagateResourceLimits
+    PropagateResourceLimitsExcept SelectTypeParameters
+    """.split()
+)
+# Of a partition's State, Slurm compares the beginning alone; a level of logging may be any number.
+_BEGINNINGS = {"State": ("up", "down", "drain", "inactive")} | dict.fromkeys(
+    ("SlurmctldDebug", "SlurmctldSyslogDebug", "SlurmdDebug", "SlurmdSyslogDebug"),
+    tuple("0123456789"),
+)
+
+
+def _wrong_words(section, row, value):
     """Check the words of a parameter whose list is closed."""
-    known = [str(word).lower() for word in row["values"]]
+    name, known = row["name"], [str(word).lower() for word in row["values"]]
+    if not value:
+        if section == "slurm.conf" and name in _MAY_BE_EMPTY:
+            return []
+        return [("SC207", "error", f"{name} takes one of {', '.join(known)}, not nothing")]
     said = []
     for word in value.lower().split(","):
         bare = word.strip().partition(":")[0]  # FORCE:4
-        # Of a partition's State and SelectTypeParameters, Slurm compares the beginning alone.
-        if not bare or bare in known or bare.startswith(_PREFIXED.get(row["name"], "\n")):
+        if not bare or bare in known or bare.startswith(_BEGINNINGS.get(name, "\n")):
             continue
         if bare in _YES_NO:
-            said.append(("SC203", "error", f"{row['name']} takes no YES or NO: {value!r:.60}"))
+            said.append(("SC203", "error", f"{name} takes no YES or NO: {value!r:.60}"))
             continue
         near = difflib.get_close_matches(bare, known, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        said.append(("SC207", "error", f"{row['name']}: {word!r:.60} is unknown{hint}"))
+        said.append(("SC207", "error", f"{name}: {word!r:.60} is unknown{hint}"))
     return said
 
 
-_PREFIXED = {"State": ("up", "down", "drain", "inactive")}
-
-
 def _int(text, default):
-    """Read a number as strtoul(3) does with base 0, or return the default."""
+    """Read a number as Slurm does, with strtoul(3) and base 0, or return the default."""
+    if text.lower() in ("infinite", "unlimited"):
+        return _BOUNDS["uint32"]
     try:
         negative = text.startswith("-")
         digits = text.lstrip("+-")
@@ -1256,7 +1301,8 @@ def _some(names, limit=3):
 
 def _inherited(entries, opener):
     """Return a function from a line to its fields with those of the DEFAULT lines above it."""
-    fields, default = {}, {}
+    fields: dict = {}
+    default: dict = {}
     for entry in entries:
         if entry["key"].lower() != opener or "fields" not in entry:
             continue
@@ -1319,7 +1365,7 @@ def diff(old, new):
         file, section = group
         was, becomes = before.get(group, {}), after.get(group, {})
         section_rows = table(section if section in _SECTIONS else file)
-        found = {}
+        found: dict = {}
         for name in [*was, *(name for name in becomes if name not in was)]:
             one, other = was.get(name), becomes.get(name)
             if one is None:
@@ -1338,7 +1384,8 @@ def diff(old, new):
 
 def _grouped(file, section, found):
     """Turn what differs into rows; nodes that differ in the same way share one."""
-    changes, lines = [], {}
+    changes = []
+    lines: dict = {}
     for (parameter, old, new), names in found.items():
         if section == "NodeName" and parameter == section:
             lines.setdefault(old is None, []).extend(names)
@@ -1388,7 +1435,7 @@ def _folded(names):
 
 def _meaning(files):
     """Return (file, section) to name to parameter to value, in one spelling."""
-    meaning = {}
+    meaning: dict = {}
     table = functools.cache(_table)
     for name, one in _parsed(files).items():
         kind = _kind(name)

@@ -4,7 +4,6 @@ import io
 import random
 import tarfile
 
-import pytest
 from engine import docker
 from loading import load
 
@@ -44,15 +43,16 @@ PartitionName=more Nodes=ALL OverSubscribe=FORCE:2
 DownNodes=n4 State=DOWN Reason="no fan"
 """.splitlines()
 
-# Where a value counts on this host only, or on more than one parameter.
-SPECIAL = {"fastschedule", "maxnodecount", "slurmschedloglevel", "port", "frontendname"}
-NUMBERS = ["0", "1", "7", "300", "65535", "65536", "4294967295", "4294967296", "-1", "1k", "0x10"]
+# Where a value counts on this host only or beside others; MaxStepCount=0 is not in the tables.
+SPECIAL = {"fastschedule", "maxnodecount", "port", "maxstepcount"}
+NUMBERS = ["0", "1", "7", "300", "65535", "65536", "-1", "1k", "0x10", "08"]
+HUGE = ["4294967295", "4294967296"]  # not for times, which Slurm lets wrap around
 WORDS = ["YES", "NO", "true", "INFINITE", "UNLIMITED", "many", "1.5", "12:00:00", '""', "10 20"]
 
 ORACLE = r"""
-cd /tmp/oracle
+cd /root/oracle
 for conf in *.conf; do
-    export SLURM_CONF=/tmp/oracle/$conf
+    export SLURM_CONF=/root/oracle/$conf
     one=$(timeout 10 scontrol show hostnames n1 2>&1) && one=
     two=$(timeout 10 slurmd -f "$SLURM_CONF" -N n1 -G 2>&1) && two=
     printf '%s\t%s\n' "$conf" "$(echo "$one $two" | tr '\n\t' '  ')"
@@ -96,7 +96,8 @@ def assignment(rng: random.Random, version: str) -> str:
         and (row["values"] or row["kind"] in ("uint16", "uint32", "uint64", "yes_no", "time"))
     ]
     row = rng.choice(rows)
-    value = rng.choice([*NUMBERS, *WORDS, *(row["values"] or [])])
+    huge = [] if row["kind"] == "time" else HUGE
+    value = rng.choice([*NUMBERS, *huge, *WORDS, *(row["values"] or [])])
     first = {"slurm.conf": "", "NodeName": "NodeName=n9 ", "PartitionName": "PartitionName=p "}
     return f"{first[section]}{row['name']}={value}"
 
@@ -114,11 +115,12 @@ def judged(container: str, texts: list[str]) -> list[str]:
             member = tarfile.TarInfo(f"oracle/{number:04d}.conf")
             member.size = len(text.encode())
             tar.addfile(member, io.BytesIO(text.encode()))
-        for name in ("cgroup.conf.d", "empty"):
-            tar.addfile(tarfile.TarInfo(f"oracle/{name}"), io.BytesIO())
-    docker("exec", "-i", container, "tar", "-C", "/tmp", "-x", input=buffer.getvalue())
+    docker("exec", container, "rm", "-rf", "/root/oracle")
+    docker("exec", "-i", container, "tar", "-C", "/root", "-x", input=buffer.getvalue())
     answer = docker("exec", container, "sh", "-c", ORACLE)
-    return [line.partition("\t")[2].strip() for line in answer.splitlines()]
+    said = [line.partition("\t")[2].strip() for line in answer.splitlines()]
+    # That the node which slurmd was told to be is gone is no fault of the configuration.
+    return ["" if "Unable to find node record" in one else one for one in said]
 
 
 def differences(version: str, texts: list[str], said: list[str]) -> list[str]:
@@ -140,15 +142,43 @@ def test_what_slurm_refuses_is_an_error_and_no_more(cluster, call):
     version = call("slurm.version", host="node1")
     texts = configurations(version)
     said = judged(cluster.container("node1"), texts)
+    assert len(said) == len(texts)
     assert said[0] == ""
-    assert any(said[1:])
-    assert pytest.approx(len(said)) == len(texts)
+    assert len(texts) / 4 < sum(map(bool, said)) < len(texts) * 3 / 4
     wrong = differences(version, texts, said)
     assert wrong == [], "\n".join(wrong)
 
 
-def test_the_examples_of_the_packages_have_no_errors(cluster, call):
+def test_check_asks_the_programs_of_the_host(call, cluster):
+    good = {"slurm.conf": "\n".join(BASE) + "\n", "cgroup.conf": "CgroupPlugin=disabled\n"}
+    if call("slurm.version", host="node1").startswith("22.05"):
+        good["cgroup.conf"] = ""
+    checked = call("slurm_conf.check", good, host="node1", training=True)
+    assert checked["result"] is True, checked
+    assert checked["judges"] == ["lint", "scontrol show hostnames", "slurmd -G"]
+    bad = {**good, "slurm.conf": good["slurm.conf"] + "JobRequeue=YES\n"}
+    checked = call("slurm_conf.check", bad, host="node1")
+    assert checked["result"] is False
+    assert {f["judge"] for f in checked["findings"] if f["level"] == "error"} == {
+        "lint",
+        "scontrol show hostnames",
+        "slurmd -G",
+    }
+    assert cluster.exec("node1", ["sh", "-c", "ls -d /tmp/slurm_conf.* || true"]).stdout == ""
+
+
+def test_the_examples_of_the_packages_have_no_errors_but_what_slurm_refuses(cluster, call):
     version = call("slurm.version", host="node1")
-    script = "zcat -f /usr/share/doc/slurm*/examples/slurm.conf.*"
-    text = docker("exec", cluster.container("node1"), "sh", "-c", script)
-    assert "ClusterName" in text
+    folder = "/usr/share/doc/slurmd/examples"
+    names = cluster.exec("node1", ["ls", folder]).stdout.split()
+    errors = {}
+    for name in names:
+        stem, conf, _ = name.partition(".conf")
+        if conf:
+            text = cluster.exec("node1", ["zcat", "-f", f"{folder}/{name}"]).stdout
+            found = slurm_conf.lint({stem + conf: text}, version=version)
+            errors[stem] = [one["message"] for one in found if one["level"] == "error"]
+    # Debian's cgroup.conf still has it, and slurmd ends with it.
+    gone = ["ConstrainKmemSpace was removed in Slurm 23.11; remove it"]
+    expected = {"slurm": [], "slurmdbd": [], "cgroup": gone if version >= "23.11" else []}
+    assert errors == expected

@@ -320,11 +320,14 @@ CASES = [
     ("SC201", "error", "FairShareDampeningFactor=1.5\n", {}),
     ("SC202", "error", "SlurmctldTimeout=65536\n", {}),
     ("SC202", "error", "FirstJobId=0\n", {}),
+    ("SC202", "error", "PropagatePrioProcess=UNLIMITED\n", {}),
     ("SC202", "error", "MaxJobCount=-1\n", {}),
     ("SC203", "error", "JobRequeue=YES\n", {}),
     ("SC203", "error", "PreemptMode=NO\n", {}),
     ("SC204", "error", "TrackWCKey=perhaps\n", {}),
     ("SC205", "error", "PartitionName=p Nodes=n1 MaxTime=soon\n", {}),
+    ("SC205", "error", "PriorityCalcPeriod=UNLIMITED\n", {}),
+    ("SC207", "error", 'EnforcePartLimits=""\n', {}),
     ("SC207", "error", "PrologFlags=Alocc\n", {}),
     ("SC209", "error", "NodeName=x[1-\n", {}),
     ("SC301", "error", "NodeName=n[4-5]\n", {}),
@@ -377,6 +380,9 @@ def test_spool_and_state_need_directories_of_their_own(more):
         "MCSParameters=ondemand",
         "MCSPlugin=mcs/group",
         "FirstJobId=10\nMaxJobId=5",
+        "FirstJobId=UNLIMITED",
+        "SelectTypeParameters=CR_Core",
+        "PriorityDecayHalfLife=0",
         "AccountingStorageType=accounting_storage/mysql",
         "MaxNodeCount=10\nSelectType=select/linear",
         "PartitionName=p Nodes=n1 AllowQos=a DenyQos=b",
@@ -387,7 +393,7 @@ def test_options_that_may_not_stand_together(more):
 
 
 def test_every_combination_has_a_test():
-    assert len(slurm_conf._TOGETHER) == 14
+    assert len(slurm_conf._TOGETHER) == 16
 
 
 @pytest.mark.parametrize(
@@ -398,11 +404,13 @@ def test_every_combination_has_a_test():
         "GresTypes=gpu\nNodeName=x Gres=gpu:2(S:0)\n",
         "PreemptMode=SUSPEND,GANG\nPreemptType=preempt/partition_prio\n",
         "PreemptMode=GANG\n",
+        "PriorityDecayHalfLife=0\nPriorityUsageResetPeriod=NONE\n",
+        "SelectTypeParameters=CR_CORE_DEFAULT_DIST_BLOCK\n",
         "MaxJobCount=10k\nSlurmdTimeout=0x10\nMaxArraySize=INFINITE\n",
         "PartitionName=p Nodes=n1 MaxTime=UNLIMITED DefaultTime=1-00 OverSubscribe=FORCE:4\n",
         "MinJobAge=10\nAccountingStorageType=accounting_storage/slurmdbd\n",
         "MinJobAge=0\n",
-        'PriorityWeightAge=""\n',
+        'PriorityWeightAge=""\nDebugFlags=""\nSlurmdDebug=0x10\n',
         "AccountingStoragePass=/run/munge/munge.socket.2\n",
     ],
 )
@@ -449,8 +457,10 @@ def test_gres_that_only_gres_conf_has():
 
 
 def test_a_time_that_yaml_has_counted():
-    data = {"partitions": [{"PartitionName": "p", "Nodes": "ALL", "MaxTime": 23400}]}
-    data |= {"settings": {"ClusterName": "c", "SlurmctldHost": "a"}}
+    data = {
+        "settings": {"ClusterName": "c", "SlurmctldHost": "a"},
+        "partitions": [{"PartitionName": "p", "Nodes": "ALL", "MaxTime": 23400}],
+    }
     (found,) = slurm_conf.lint({"slurm.conf": data})
     assert found["code"] == "SC206"
     assert "MaxTime is the whole number 23400" in found["message"]
@@ -628,7 +638,7 @@ def test_a_version_that_nobody_knows_is_refused():
 def judges(monkeypatch, tmp_path):
     """Stand for Slurm's programs: what each answers, and what it was asked."""
     asked = []
-    answers = {}
+    answers: dict = {}
 
     def run_all(argv, env, **kwargs):
         folder = Path(env["SLURM_CONF"]).parent
