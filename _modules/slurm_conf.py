@@ -1140,7 +1140,8 @@ _TOGETHER = (
         "error",
         lambda s: (
             re.fullmatch(r"[0:-]+", s.value("prioritydecayhalflife"))
-            and not s.value("priorityusageresetperiod"),
+            and not s.value("priorityusageresetperiod")
+        ),
         "PriorityDecayHalfLife=0 needs a PriorityUsageResetPeriod, or usage only ever grows",
     ),
     (
@@ -1148,7 +1149,8 @@ _TOGETHER = (
         "error",
         lambda s: (
             s.value("selecttype", s.default_select()) == "select/linear"
-            and any(re.fullmatch("cr_(cpu|core|socket)(_memory)?", word) for word in s.words("selecttypeparameters"))
+            and s.words("selecttypeparameters")
+            & {f"cr_{unit}{more}" for unit in ("cpu", "core", "socket") for more in ("", "_memory")}
         ),
         "SelectTypeParameters: select/linear gives out whole nodes, and takes CR_Memory alone",
     ),
@@ -1170,7 +1172,7 @@ _TOGETHER = (
         "error",
         lambda s: (
             _int(s.value("maxnodecount"), 0)
-            and "cons_tres" not in s.value("selecttype", "cons_tres")
+            and "cons_tres" not in s.value("selecttype", s.default_select())
         ),
         "MaxNodeCount needs SelectType=select/cons_tres",
     ),
