@@ -40,3 +40,47 @@ def test_managed_fails_where_the_directory_is_missing(minion):
     assert report["result"] is False
     assert report["comment"] == "/root/none/slurm.conf: Parent directory not present"
     assert report["changes"] == {}
+
+
+GOOD = """\
+ClusterName=c
+SlurmctldHost=single
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+NodeName=single CPUs=1
+PartitionName=main Nodes=ALL
+"""
+
+
+def test_check_hears_every_judge_on_a_set_of_texts(minion):
+    files = {"slurm.conf": GOOD, "cgroup.conf": "", "slurmdbd.conf": "StoragePass=hunter2\n"}
+    checked = minion.call("slurm_conf.check", files)
+    assert checked["judges"] == ["lint", "scontrol show hostnames", "slurmd -G"]
+    assert checked["absent"] == {}
+    assert [one for one in checked["findings"] if one["level"] == "error"] == []
+    assert checked["result"] is True
+    assert "hunter2" not in minion.sh("cat /var/log/salt/minion 2>/dev/null || true")
+    assert minion.sh("ls -d /tmp/slurm_conf.* 2>/dev/null || true") == ""
+
+
+def test_check_reports_what_each_judge_refuses(minion):
+    fault = GOOD + "PriorityType=priority/none_such\nJobRequeue=YES\nTaskProlog=\n"
+    checked = minion.call("slurm_conf.check", {"slurm.conf": fault, "cgroup.conf": ""})
+    assert checked["result"] is False
+    errors = [one for one in checked["findings"] if one["level"] == "error"]
+    assert [(f["code"], f["line"]) for f in errors if f["judge"] == "lint"] == [
+        ("SC404", 7),
+        ("SC203", 8),
+        ("SC002", 9),
+    ]
+    for judge in ("scontrol show hostnames", "slurmd -G"):
+        found = [f for f in errors if f["judge"] == judge]
+        assert any((f["file"], f["line"]) == ("slurm.conf", 9) for f in found), found
+
+
+def test_check_of_the_directory_that_the_formula_wrote(minion):
+    checked = minion.call("slurm_conf.check", "/etc/slurm")
+    assert [one for one in checked["findings"] if one["level"] == "error"] == []
+    assert minion.call("slurm_conf.diff", "/etc/slurm", "/etc/slurm") == []
+    planned = minion.call("slurm_conf.plan", "/etc/slurm", "/etc/slurm", "22.05")
+    assert planned["action"] == "nothing"
