@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -372,7 +373,7 @@ NODE = {"cpus": {"total": 4}, "memory": 8000, "gres": "gpu:a100:2(S:0-1)"}
 def check(monkeypatch):
     """Return check_cluster on a stand-in for Slurm, with what it was asked and what it answers."""
 
-    def check(spec=None, loads=True, **parameters):
+    def judge(spec=None, loads=True, **parameters):
         params = parameters if spec is None else {"native_specification": spec}
         runners = {
             "cli": {"load": "galaxy.jobs.runners.cli:ShellJobRunner"},
@@ -401,6 +402,7 @@ def check(monkeypatch):
         check.asked.append(options)
         return {"ok": not check.refusal, "message": check.refusal}
 
+    check: Any = judge
     check.asked, check.refusal, check.partitions, check.user = [], "", [], "galaxy"
     check.config = {"SLURM_VERSION": "24.11.5", "AccountingStorageEnforce": "associations"}
     return check
