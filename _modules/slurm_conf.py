@@ -593,6 +593,8 @@ def lint(files, version=None, hosts=None, plugin_dir=None, training=False, galax
 
     Returns a list of ``{"code", "level", "file", "line", "message"}``, in the order of files and
     lines; ``level`` is ``error`` or ``warning``. docs/slurm-conf-codes.rst explains each code.
+
+    Raises SaltInvocationError for a version that the tables do not know.
     """
     parsed = _parsed(files)
     linter = _Linter(parsed, version)
@@ -1326,10 +1328,11 @@ def _plugin_dirs():
 
 def _plugin_file(kind, word):
     """Name the file of a plugin: ``select/cons_tres`` is select_cons_tres.so."""
-    if not re.fullmatch(r"[\w/-]+", word) or word.lower() in ("none", "cons_res"):
+    # Slurm takes the word none also where there is no such file any more.
+    if not re.fullmatch(r"[\w/-]+", word) or re.fullmatch("(.*/)?none", word.lower()):
         return None
-    whole = word if "/" in word or not isinstance(kind, str) else f"{kind}/{word}"
-    return whole.replace("/", "_") + ".so" if "/" in whole else None
+    whole = word if "/" in word else f"{kind}/{word}"
+    return whole.replace("/", "_") + ".so"
 
 
 # --- diff and plan --------------------------------------------------------------------------------
