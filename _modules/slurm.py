@@ -1618,7 +1618,7 @@ def _sbatch_release(version):
 def _parsed_options(arguments, release):
     reader = _OptionReader(release)
     if isinstance(arguments, str):
-        words, wrong = _directive(arguments)
+        words, wrong = _directive(arguments, release)
         reader.read(words)
         if wrong:
             reader.problem(arguments, wrong)
@@ -1628,18 +1628,23 @@ def _parsed_options(arguments, release):
     return reader.options, reader.problems, reader.notes
 
 
-_PIECE = re.compile(
-    r"""\\(?P<escaped>\S?)|"(?P<double>(?:\\.|[^"\\])*)"|'(?P<single>(?:\\.|[^'\\])*)'"""
-    r"""|(?P<plain>[^\s\\"'#]+)""",
-    re.ASCII | re.DOTALL,
+# Pieces of a word; a backslash keeps a blank within it from Slurm 24.05 on.
+_PIECE, _PIECE_BEFORE_24_05 = (
+    re.compile(
+        rf"""\\(?P<escaped>{blank}\S?)|"(?P<double>(?:\\.|[^"\\])*)"|"""
+        r"""'(?P<single>(?:\\.|[^'\\])*)'|(?P<plain>[^\s\\"'#]+)""",
+        re.ASCII | re.DOTALL,
+    )
+    for blank in ("[ ]|", "")
 )
 
 
-def _directive(text):
+def _directive(text, release):
     """Split text into words as get_argument of src/sbatch/opt.c does; return what stops it, too."""
     if not re.search(r"[\\\"'#]", text) and ":" not in (text[:1], text.lstrip()[:1]):
         return re.findall(r"[^\s]+", text, re.ASCII), None
     words: list[str] = []
+    pieces = _PIECE if release is None or release >= "24.05" else _PIECE_BEFORE_24_05
     for line in text.split("\n"):
         rest = line.lstrip()
         while rest and rest[0] != "#":
@@ -1647,7 +1652,7 @@ def _directive(text):
                 return words, 'sbatch takes a ":" here for the next part of a heterogeneous job'
             word = ""
             while rest and not rest[0].isspace() and rest[0] != "#":
-                piece = _PIECE.match(rest)
+                piece = pieces.match(rest)
                 if not piece:
                     return words, f"sbatch misses the closing {rest[0]} in: {line.strip()}"
                 inner = piece["double"] or piece["single"] or ""

@@ -177,7 +177,7 @@ def test_what_this_slurm_cannot_say_is_not_checked(check):
     [
         ("State=DOWN", "State=UP", "GJ901", "is DOWN"),
         ("AllowGroups=root", "AllowGroups=ALL", "GJ902", "nobody is in none"),
-        ("AllowQos=fast", "AllowQos=ALL", "GJ902", 'the QOS "slow"; it admits fast'),
+        ("AllowAccounts=rich", "AllowAccounts=ALL", "GJ902", 'the account "lab"; it admits rich'),
         ("MaxTime=10", "MaxTime=1-0", "GJ904", "00:10:00"),
         ("MaxMemPerNode=100", "MaxMemPerNode=0", "GJ903", "at most 100"),
         ("MaxCPUsPerNode=1", "MaxCPUsPerNode=UNLIMITED", "GJ903", "at most 1"),
@@ -186,7 +186,7 @@ def test_what_this_slurm_cannot_say_is_not_checked(check):
 def test_a_partition_that_does_not_admit_the_job_is_found(
     cluster, check, change, back, code, words
 ):
-    job = {"job_--qos": "slow", "job_ncpus": 2, "job_time": 60, "job_--mem": 900}
+    job = {"job_--account": "lab", "job_ncpus": 2, "job_time": 60, "job_--mem": 900}
     try:
         cluster.exec("head", ["scontrol", "update", "PartitionName=main", change])
         answer = check(conf(only=job))

@@ -563,12 +563,13 @@ def test_options_are_refused_where_sbatch_refuses_them(cluster, call):
         '--comment="it\'s"',
     ],
 )
-def test_a_directive_is_read_as_sbatch_reads_it(cluster, text):
+def test_a_directive_is_read_as_sbatch_reads_it(cluster, call, text):
     script = f"#!/bin/sh\n#SBATCH {text}\n"
     ask = ["runuser", "-u", "nobody", "--", "sbatch", "--test-only"]
     done = cluster.exec("head", ask, input=script, check=False)
     assert "allocation failure" not in done.stderr
-    problems = slurm.parse_options(text.replace("\n#SBATCH", "\n"))["problems"]
+    directives = text.replace("\n#SBATCH", "\n")
+    problems = slurm.parse_options(directives, call("slurm.version"))["problems"]
     assert bool(problems) == (done.returncode != 0), done.stderr
 
 

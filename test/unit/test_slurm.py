@@ -618,6 +618,14 @@ def test_values_are_checked_by_their_kind(name, right, wrong):
         assert problem["message"].startswith(f'--{name}: "{value}" is not ')
 
 
+def test_a_backslash_keeps_a_blank_from_24_05_on():
+    text = "--comment=a\\ b"
+    assert slurm.parse_options(text)["options"] == {"comment": "a b"}
+    assert slurm.parse_options(text, "24.05")["options"] == {"comment": "a b"}
+    [problem] = slurm.parse_options(text, "23.11")["problems"]
+    assert problem["option"] == "b"
+
+
 def test_a_list_of_words_is_not_split_again():
     answer = slurm.parse_options(["--comment", "a b", "-J", "'x'"])
     assert answer["options"] == {"comment": "a b", "job-name": "'x'"}
