@@ -420,6 +420,45 @@ def _text(key, value, rows):
     return f'"{text}"' if quoted else text
 
 
+def fold(nodes):
+    """
+    Fold node lines that say the same into one line each, with a hostlist.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --local slurm_conf.fold '[{NodeName: n1, CPUs: 2}, {NodeName: n2, CPUs: 2}]'
+
+    nodes
+        Mappings for lines that begin with NodeName, as :py:func:`render` takes them; their names
+        may be hostlists already.
+
+    Returns the list of mappings, one a kind, in the order of each kind's first node. A line whose
+    other values are hostlists (NodeAddr, NodeHostname, Port), and DEFAULT, stay as they are, for
+    their order has a meaning.
+
+    Source: slurm.conf(5), NODE CONFIGURATION.
+    """
+    kinds: dict = {}
+    for index, node in enumerate(nodes):
+        lower = {key.lower(): value for key, value in node.items()}
+        name = str(lower.pop("nodename"))
+        alone = name.upper() == "DEFAULT" or lower.keys() & {"nodeaddr", "nodehostname", "port"}
+        kind = (index,) if alone else tuple(sorted((k, str(v)) for k, v in lower.items()))
+        kinds.setdefault(kind, (node, []))[1].append(name)
+    return [_one_line(node, names) for node, names in kinds.values()]
+
+
+def _one_line(node, names):
+    """Return a node line for all of these names."""
+    if len(names) == 1:
+        return node
+    key = next(key for key in node if key.lower() == "nodename")
+    every = [each for name in names for each in _expand(name)]
+    return {**node, key: __salt__["slurm.hostlist_fold"](every, sort=True)}
+
+
 def data(parsed):
     """
     Turn what :py:func:`parse` returns into what :py:func:`render` takes.

@@ -726,3 +726,23 @@ def test_check_without_slurm_and_of_a_directory(judges, monkeypatch, tmp_path):
 def test_check_refuses_a_name_outside_its_directory(judges):
     with pytest.raises(SaltInvocationError, match="is no name of a file"):
         slurm_conf.check({"slurm.conf": GOOD, "../x.conf": ""})
+
+
+def test_ten_thousand_nodes_of_three_kinds_fold_into_three_lines():
+    kinds: list[dict] = [{"CPUs": 64}, {"CPUs": 128, "Gres": "gpu:4"}, {"CPUs": 64, "Weight": 9}]
+    nodes = [{"NodeName": f"node{n}", **kinds[n // 4000]} for n in range(10_000)]
+    assert slurm_conf.fold(nodes) == [
+        {"NodeName": "node[0-3999]", **kinds[0]},
+        {"NodeName": "node[4000-7999]", **kinds[1]},
+        {"NodeName": "node[8000-9999]", **kinds[2]},
+    ]
+
+
+def test_lines_whose_order_has_a_meaning_do_not_fold():
+    nodes = [
+        {"NodeName": "DEFAULT", "CPUs": 2},
+        {"NodeName": "n1", "NodeAddr": "10.0.0.2"},
+        {"NodeName": "n2", "NodeAddr": "10.0.0.2"},
+    ]
+    assert slurm_conf.fold(nodes) == nodes
+    assert slurm_conf.fold([{"nodename": "n[1-2]"}, {"NodeName": "n3"}]) == [{"nodename": "n[1-3]"}]
