@@ -3090,7 +3090,8 @@ def check_cluster(path=None, user="galaxy", text=None, format=None, timeout=60):
 
     Returns a mapping: ``checked`` (list of destination ids), ``not_checked`` (list of
     ``{"id", "why"}``: dynamic and templated destinations, what is not Slurm's or another
-    cluster's, and an account or QOS that this Slurm takes whatever it is) and ``findings``, as
+    cluster's, an account or QOS that this Slurm takes whatever it is, and what ``sbatch`` would
+    say of a partition of which no node is in service) and ``findings``, as
     ``validate`` returns them, judge ``slurm``. A destination is held against its partition (exists,
     is up, admits the user's groups, its account and QOS), the partition's limits, and its nodes:
     one must have the CPUs, the memory and the gres; then ``sbatch --test-only`` is asked, which
@@ -3113,7 +3114,7 @@ def check_cluster(path=None, user="galaxy", text=None, format=None, timeout=60):
             continue
         cluster = cluster or _Cluster(user, timeout)
         options, wrong = cluster.options(destination)
-        unknown = cluster.unknown(options)
+        unknown = cluster.unknown(options) or cluster.asleep(options)
         if unknown:
             skipped.append({"id": destination["id"], "why": unknown})
         if "clusters" in options:
@@ -3187,6 +3188,14 @@ class _Cluster:
         words = f": this Slurm takes any (AccountingStorageEnforce={enforced})"
         return " and ".join(given) + words if given else None
 
+    def asleep(self, options):
+        """Return why Slurm cannot be asked now: it refuses any job while no node is in service."""
+        names = [name for name in self.named(options) if name in self.partitions]
+        nodes = [self.nodes.get(node) for name in names for node in self.partitions[name]["nodes"]]
+        if not nodes or any(node and _in_service(node) for node in nodes):
+            return None
+        return f"no node of {', '.join(names)} is in service now, and Slurm refuses any job there"
+
     def named(self, options):
         """Return the partitions that options name, or the default one."""
         if options.get("partition"):
@@ -3224,7 +3233,9 @@ class _Cluster:
         """Judge a set of options, once for all destinations that share it."""
         key = json.dumps(options, sort_keys=True)
         if key not in self.verdicts:
-            self.verdicts[key] = self.limits(options) or self.ask(options)
+            self.verdicts[key] = self.limits(options) or (
+                [] if self.asleep(options) else self.ask(options)
+            )
         return self.verdicts[key]
 
     def limits(self, options):
@@ -3336,6 +3347,12 @@ class _Cluster:
         }
         answer = __salt__["slurm.test_only"](given, self.user, self.timeout)
         return [] if answer["ok"] else [("GJ905", f"Slurm refuses it: {answer['message']}")]
+
+
+def _in_service(node):
+    """Tell whether a node may be given jobs, now or when its present ones have ended."""
+    out = {"DRAIN", "NOT_RESPONDING", "INVALID_REG", "FAIL"} & {*node["flags"]}
+    return node["state"] not in ("DOWN", "UNKNOWN", "ERROR", "FUTURE") and not out
 
 
 def _mebibytes(text):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import base64
 import fnmatch
+import hashlib
 import importlib.util
 import io
 import json
@@ -59,6 +60,11 @@ class Host:
     name: str
     roles: tuple[str, ...] = ()
     kind: str = "minion"
+
+
+def name_for_tests(word: str) -> str:
+    """Name a lab of the tests of this working tree: those of another may run at the same time."""
+    return f"test-{hashlib.md5(str(TREE).encode(), usedforsecurity=False).hexdigest()[:4]}-{word}"
 
 
 # --- topologies ----------------------------------------------------------------------------------

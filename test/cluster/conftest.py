@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from lab import Lab
+from lab import Lab, name_for_tests
 
 SUITES = ["bookworm", *(pytest.param(name, marks=pytest.mark.slow) for name in ("trixie", "sid"))]
 
@@ -11,7 +11,7 @@ SUITES = ["bookworm", *(pytest.param(name, marks=pytest.mark.slow) for name in (
 @pytest.fixture(scope="session", params=SUITES)
 def fresh(request):
     """Return the default topology's hosts: minions of a master, with nothing applied."""
-    lab = Lab(f"test-cluster-{request.param}", suite=request.param)
+    lab = Lab(name_for_tests(f"cluster-{request.param}"), suite=request.param)
     lab.down()
     lab.up(apply=False)
     yield lab

@@ -29,6 +29,8 @@ def put(cluster, configuration):
 @pytest.fixture(scope="module")
 def check(cluster, call):
     """Return a way to check destinations on head, as nobody."""
+    # A controller that has just been started has not heard from its nodes yet.
+    call("state.single", "slurm.nodes_ready", name="the nodes are ready", wait=60)
     cluster.exec(
         "head",
         ["scontrol", "create", "PartitionName=guarded", "Nodes=ALL", "AllowAccounts=physics"],
@@ -86,6 +88,18 @@ def test_what_cannot_be_known_is_reported_as_not_checked(check):
         ("tpv", "dynamic"),
         ("remote", "SecureShell"),
     ]
+
+
+def test_a_partition_out_of_service_makes_no_destination_wrong(cluster, check):
+    cluster.exec("head", ["scontrol", "update", "nodename=ALL", "state=drain", "reason=new disks"])
+    try:
+        answer = check(conf(plain={}, wrong={"job_ncpus": 64}))
+    finally:
+        cluster.exec("head", ["scontrol", "update", "nodename=ALL", "state=resume"])
+    assert [finding["code"] for finding in answer["findings"]] == ["GJ903"]
+    assert [each["why"] for each in answer["not_checked"]] == [
+        "no node of main is in service now, and Slurm refuses any job there"
+    ] * 2
 
 
 def test_a_drmaa_destination_without_its_library_is_found(check):

@@ -6,7 +6,7 @@ import tarfile
 import kitchen
 import pytest
 from engine import docker
-from lab import Lab
+from lab import Lab, name_for_tests
 
 
 def tar(files):
@@ -31,7 +31,7 @@ def instance(request):
     """Return a fresh host that has Salt, and what kitchen-salt copies; and how it converges."""
     platform, suite = request.param
     options = kitchen.section(kitchen.CONFIG, "provisioner", platform, "single")
-    lab = Lab("test-kitchen", "single", suite)
+    lab = Lab(name_for_tests("kitchen"), "single", suite)
     lab.down()
     lab.up(apply=False)
     # What the lab has put there is not to help.

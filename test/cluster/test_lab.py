@@ -4,10 +4,10 @@ import subprocess
 
 import pytest
 from engine import STATE, LabError, docker, ensure_engine
-from lab import LABEL, Lab
+from lab import LABEL, Lab, name_for_tests
 from loading import TREE
 
-NAME = "test-lab"
+NAME = name_for_tests("lab")
 
 
 def run(*argv, **options):

@@ -5,7 +5,7 @@ import re
 import textwrap
 
 import pytest
-from lab import Lab
+from lab import Lab, name_for_tests
 from loading import load
 
 from cluster.conftest import SUITES
@@ -135,7 +135,7 @@ class Binaries:
 @pytest.fixture(scope="module", params=SUITES)
 def binaries(request):
     """Return the programs of a Debian's Slurm, whose version the tables know."""
-    lab = Lab(f"test-parameters-{request.param}", topology="single", suite=request.param)
+    lab = Lab(name_for_tests(f"parameters-{request.param}"), topology="single", suite=request.param)
     lab.down()
     lab.up()
     found = Binaries(lab)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from lab import Lab
+from lab import Lab, name_for_tests
 from outcome import changed, failed, state
 
 # What an apply would make, and a test run must not.
@@ -15,7 +15,7 @@ TRACES = (
 @pytest.fixture(scope="module")
 def lab():
     """Return fresh hosts of the default topology."""
-    lab = Lab("test-ways")
+    lab = Lab(name_for_tests("ways"))
     lab.down()
     lab.up(apply=False)
     yield lab

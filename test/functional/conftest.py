@@ -37,7 +37,7 @@ class Minion:
 @pytest.fixture(scope="session", params=[lab.SALT, SALT_3007])
 def fresh(request):
     """Return a host with nothing applied, on each release of Salt in turn."""
-    hosts = lab.Lab(f"test-salt-{request.param.replace('.', '-')}", "single", salt=request.param)
+    hosts = lab.Lab(lab.name_for_tests(f"salt-{request.param[:4]}"), "single", salt=request.param)
     hosts.down()
     hosts.up(apply=False)
     yield Minion(hosts)

@@ -366,7 +366,13 @@ PARTITION = {
     "allow_groups": None, "allow_accounts": None, "allow_qos": None, "deny_accounts": [],
     "deny_qos": [],
 }  # fmt: skip
-NODE = {"cpus": {"total": 4}, "memory": 8000, "gres": "gpu:a100:2(S:0-1)"}
+NODE = {
+    "state": "IDLE",
+    "flags": [],
+    "cpus": {"total": 4},
+    "memory": 8000,
+    "gres": "gpu:a100:2(S:0-1)",
+}
 
 
 @pytest.fixture
