@@ -28,6 +28,7 @@ import tempfile
 from salt.exceptions import CommandExecutionError, SaltInvocationError
 
 __salt__: dict
+__opts__: dict
 
 HEADER = "# Managed by Salt (slurm_galaxy): change the pillar, not this file.\n"
 
@@ -37,6 +38,7 @@ FILES = (
     "gres.conf",
     "topology.conf",
     "acct_gather.conf",
+    "job_container.conf",
     "slurmdbd.conf",
 )
 
@@ -52,6 +54,7 @@ _OPENERS = {
     },
     "gres.conf": {"nodename": "gres.conf", "name": "gres.conf"},
     "topology.conf": {"switchname": "topology.conf", "blockname": "topology.conf"},
+    "job_container.conf": {"nodename": "job_container.conf", "basepath": "job_container.conf"},
 }
 
 _MOST_INCLUDES = 16  # deep; Slurm itself has no bound and would read for ever
@@ -308,6 +311,14 @@ def _shown(text):
 
 # --- render ---------------------------------------------------------------------------------------
 
+# The table of a line's fields, where it has not the name of its opener.
+_FIELDS_OF = {
+    ("NodeName", "Name"): "gres.conf",
+    ("SwitchName",): "topology.conf",
+    ("BlockName",): "topology.conf",
+    ("NodeName", "BasePath"): "job_container.conf",
+}
+
 
 def render(
     settings=None,
@@ -318,6 +329,7 @@ def render(
     gres=None,
     switches=None,
     blocks=None,
+    containers=None,
     file=None,
 ):
     """
@@ -340,6 +352,8 @@ def render(
         Mappings for the lines of gres.conf, which begin with NodeName or Name.
     switches, blocks
         Mappings for the lines of topology.conf that begin with SwitchName and BlockName.
+    containers
+        Mappings for the lines of job_container.conf, which begin with NodeName or BasePath.
     file
         Which of Slurm's files this is; without it, a parameter of any of them is known.
 
@@ -368,12 +382,11 @@ def render(
         (("NodeName", "Name"), gres),
         (("SwitchName",), switches),
         (("BlockName",), blocks),
+        (("NodeName", "BasePath"), containers),
     ):
         if not entries:
             continue
-        section = openers[0] if len(openers) == 1 else "gres.conf"
-        section = "topology.conf" if section in ("SwitchName", "BlockName") else section
-        fields = _table(section)
+        fields = _table(_FIELDS_OF.get(openers, openers[0]))
         lines += sorted(
             (_line(openers, entry, fields) for entry in entries),
             key=lambda line: line.split()[0].partition("=")[2].upper() != "DEFAULT",
@@ -484,9 +497,7 @@ def data(parsed):
     for entry in parsed["entries"]:
         key = entry["key"].lower()
         if "fields" in entry:
-            argument = _ARGUMENTS.get(key)
-            if _kind(parsed["name"]) == "gres.conf":
-                argument = "gres"
+            argument = _WHOLE.get(_kind(parsed["name"])) or _ARGUMENTS.get(key)
             if argument:
                 lines.setdefault(argument, []).append(
                     {entry["key"]: entry["value"], **entry["fields"]}
@@ -506,6 +517,7 @@ def data(parsed):
     return {"settings": settings, **lines, "file": _kind(parsed["name"])}
 
 
+_WHOLE = {"gres.conf": "gres", "job_container.conf": "containers"}
 _ARGUMENTS = {
     "nodename": "nodes",
     "partitionname": "partitions",
@@ -1720,6 +1732,44 @@ def check(files, version=None, hosts=None, training=False, galaxy=True, timeout=
         "absent": absent,
         "findings": findings,
     }
+
+
+def stage(folder, files):
+    """
+    Write what a directory of Slurm's would become, beside the minion's cache.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call slurm_conf.stage /etc/slurm '{cgroup.conf: "ConstrainCores=YES"}'
+
+    folder
+        Slurm's configuration directory, which is left as it is.
+    files
+        File name to its new text, or to None for one that goes. The other ``*.conf`` files of the
+        directory stay, so that what they include is there; slurmdbd.conf only if it is named.
+
+    Returns the path of the stage, readable by root alone; the next call replaces it.
+
+    Raises CommandExecutionError when it cannot be written.
+    """
+    stage = pathlib.Path(__opts__["cachedir"], "slurm_conf", str(folder).strip("/"))
+    try:
+        shutil.rmtree(stage, ignore_errors=True)
+        stage.mkdir(mode=0o700, parents=True)
+        for path in pathlib.Path(folder).rglob("*.conf"):
+            name = str(path.relative_to(folder))
+            if name not in files and name != "slurmdbd.conf" and path.is_file():
+                (stage / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, stage / name)
+        for name, text in files.items():
+            if text is not None:
+                (stage / name).touch(mode=0o600)
+                (stage / name).write_text(text)
+    except OSError as exc:
+        raise CommandExecutionError(f"{stage} cannot be written: {exc.strerror}") from exc
+    return str(stage)
 
 
 # slurmd -G makes a credential from 24.11 on.

@@ -3,7 +3,8 @@ Know the parameters of Slurm's configuration files, version by version.
 
 Each row comes from the option tables of Slurm's parsers in the newest release of every major
 version, 21.08 to 26.05: src/common/read_config.c; cgroup.c, gres.c and acct_gather*.c in src/common
-or src/interfaces; src/slurmdbd/read_config.c; src/plugins/topology and src/plugins/acct_gather_*.
+or src/interfaces; src/slurmdbd/read_config.c; src/plugins/topology, src/plugins/acct_gather_* and
+src/plugins/job_container/tmpfs.
 What a change needs is from the man pages of those releases. For slurm.conf with its lines,
 cgroup.conf and gres.conf, 22.05, 24.11 and 26.05 are also as Debian's binaries have it: the cluster
 tests compare them. The other versions and files are from the source and the manual alone.
@@ -574,6 +575,19 @@ ProfileInfluxDBTimeout uint32 since=23.02
 ProfileInfluxDBUser string
 SysfsInterfaces words since=22.05
 """,
+    "job_container.conf": """
+AutoBasePath yes_no
+BasePath path
+CloneNSEpilog path since=24.11
+CloneNSEpilog_Wait uint32 since=24.11
+CloneNSScript path since=24.11
+CloneNSScript_Wait uint32 since=24.11
+Dirs words since=23.02
+EntireStepInNS yes_no since=24.11
+InitScript path
+NodeName line
+Shared yes_no since=23.02
+""",
     "SlurmctldHost": "",
 }
 
@@ -691,6 +705,7 @@ _REMOVED_PLUGINS = {
 # What a change of any parameter of a section needs, save for the two tables below.
 _NEEDS = {
     "acct_gather.conf": "restart all",  # acct_gather.conf(5), DESCRIPTION: restart only
+    "job_container.conf": "restart slurmd",  # job_container.conf(5), DESCRIPTION
     "slurmdbd.conf": "restart slurmdbd",  # slurmdbd.conf(5), DESCRIPTION
 }
 _NEEDS_OTHERWISE = "reconfigure"  # slurm.conf(5), cgroup.conf(5), topology.conf(5), DESCRIPTION
@@ -775,10 +790,10 @@ def table(section, version=None):
         salt-call --local slurm_parameters.table NodeName 22.05
 
     section
-        ``slurm.conf``, ``cgroup.conf``, ``gres.conf``, ``topology.conf``, ``slurmdbd.conf`` or
-        ``acct_gather.conf``; or the name that begins a line of slurm.conf: ``NodeName``,
-        ``PartitionName``, ``NodeSet``, ``DownNodes``, ``SlurmctldHost`` (no parameter may follow
-        it), ``FrontendName`` or ``PowerAction``.
+        ``slurm.conf``, ``cgroup.conf``, ``gres.conf``, ``topology.conf``, ``slurmdbd.conf``,
+        ``acct_gather.conf`` or ``job_container.conf``; or the name that begins a line of
+        slurm.conf: ``NodeName``, ``PartitionName``, ``NodeSet``, ``DownNodes``, ``SlurmctldHost``
+        (no parameter may follow it), ``FrontendName`` or ``PowerAction``.
 
     version
         Slurm's version (string), of which the first two numbers count; only what it accepts is

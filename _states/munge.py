@@ -64,6 +64,57 @@ def key_managed(
     return {**ret, **{field: written[field] for field in ("changes", "result", "comment")}}
 
 
+def daemon_current(name: str, key: str = "/etc/munge/munge.key") -> dict[str, Any]:
+    """
+    Restart munged if it was started before its key was written.
+
+    name
+        The systemd unit of munged.
+
+    key
+        Path of the key file.
+
+    A restart that an earlier run failed to make is made by this one, for it compares times and not
+    the changes of the run. munged has no other way to read a key: munged(8), SIGNALS.
+    """
+    ret: dict[str, Any] = {"name": name, "changes": {}, "result": True, "comment": ""}
+    try:
+        if not __salt__["slurm.outdated"](name, [key]):
+            ret["comment"] = f"{name} runs with the key on disk"
+            return ret
+        return _restarted(ret, f"started before {key} changed")
+    except CommandExecutionError as err:
+        ret["result"] = None if __opts__["test"] else False
+        ret["comment"] = f"{err}; see: journalctl -u {name}"
+    return ret
+
+
+def mod_watch(
+    name: str, sfun: str, key: str = "/etc/munge/munge.key", **_requisites: Any
+) -> dict[str, Any]:
+    """
+    Answer a watched change: only a test run, in which no key was written, needs telling.
+
+    name, key, sfun
+        As Salt passes them on from the watching state.
+    """
+    if not __opts__["test"]:
+        return daemon_current(name, key)
+    ret: dict[str, Any] = {"name": name, "changes": {}, "result": True, "comment": ""}
+    return _restarted(ret, f"{key} would change")
+
+
+def _restarted(ret, why):
+    """Restart munged, or say that it would be."""
+    name = ret["name"]
+    ret["changes"] = {name: {"old": why, "new": "restarted"}}
+    if __opts__["test"]:
+        return {**ret, "result": None, "comment": f"{name} would be restarted"}
+    if not __salt__["service.restart"](name):
+        raise CommandExecutionError(f"systemctl restart {name} failed")
+    return {**ret, "comment": f"{name} was restarted"}
+
+
 def works(name: str) -> dict[str, Any]:
     """
     Prove that munged runs and takes its own credentials.

@@ -3,10 +3,9 @@ Bring Slurm's daemons to what is on disk, and wait until they answer.
 
 .. code-block:: yaml
 
-    slurmctld has loaded its configuration:
+    slurmctld runs with its configuration:
       slurm.daemon_current:
         - name: slurmctld
-        - files: [/etc/slurm/slurm.conf]
 
     The controller answers:
       slurm.controller_up:
@@ -35,57 +34,107 @@ LOST = frozenset({"NOT_RESPONDING", "INVALID_REG", "POWERED_DOWN", "POWERING_DOW
 SLURM_USER = "slurm"  # who sets a reason when slurmctld itself gives a node up
 
 
-def daemon_current(name: str, files: list[str]) -> dict[str, Any]:
+def daemon_current(
+    name: str,
+    folder: str = "/etc/slurm",
+    unit: str | None = None,
+    primary: bool = True,
+    wait: int = 60,
+) -> dict[str, Any]:
     """
-    Restart a daemon that was started before its files were written.
+    Bring a daemon to what is on disk by the least that its changes need, and see that it took it.
 
     name
-        The daemon's systemd unit.
+        ``slurmctld``, ``slurmd`` or ``slurmdbd``.
 
-    files
-        Paths of the files that it reads when it starts.
+    folder
+        Slurm's configuration directory.
 
-    A restart that an earlier run failed to make is made by this one, for it compares times and
-    not the changes of the run. A restart keeps running jobs: slurmctld(8), slurmd(8). It is the
-    only action here, and the one place where a lesser one will be chosen.
+    unit
+        The daemon's systemd unit, if it is not ``name``.
+
+    primary
+        Whether this slurmctld is the primary one: it alone reconfigures the cluster, once; a
+        backup and a node reload themselves.
+
+    wait
+        Seconds to wait at most until it answers.
+
+    What is done follows from what the daemon has loaded and not from the changes of this run, so
+    that an action which an earlier run failed to take is taken by this one. No action ends a job.
+    A daemon that does not come up gets the files back that it had loaded last, and the state fails
+    with its own words. Source: slurm_conf.plan; scontrol(1), reconfigure.
     """
+    return _current(name, folder, unit, primary, wait)
+
+
+def mod_watch(
+    name: str,
+    sfun: str,
+    folder: str = "/etc/slurm",
+    unit: str | None = None,
+    primary: bool = True,
+    wait: int = 60,
+    candidate: str | None = None,
+    **_requisites: Any,
+) -> dict[str, Any]:
+    """
+    Answer a watched change: only in a test run, in which no file was written, there is more to say.
+
+    name, folder, unit, primary, wait, sfun
+        As Salt passes them on from the watching state.
+
+    candidate
+        The directory with what the files would become.
+    """
+    stage = f"{__opts__['cachedir']}/slurm_conf/{folder.strip('/')}"
+    return _current(name, folder, unit, primary, wait, stage if __opts__["test"] else None)
+
+
+def _current(name, folder, unit, primary, wait, candidate=None):
     ret: dict[str, Any] = {"name": name, "changes": {}, "result": True, "comment": ""}
+    words = {"reconfigure": "reconfigured", "reload": "reloaded", "restart": "restarted"}
     try:
-        outdated = __salt__["slurm.outdated"](name, files)
-        if not outdated:
+        need = __salt__["slurm_daemon.needs"](name, folder, candidate, primary, unit)
+        action = need["action"]
+        if action == "nothing":
             ret["comment"] = f"{name} runs with what is on disk"
             return ret
-        since = f"started before {', '.join(outdated)} changed"
-        ret["changes"] = {name: {"old": since, "new": "restarted"}}
+        done = words.get(action, "started")
+        if need["changes"] is None:
+            why = "what it has loaded is unknown"
+        elif action == "start":
+            why = "not running"
+        else:
+            changed = dict.fromkeys(change["parameter"] for change in need["changes"])
+            why = f"before the change of {_some(changed)}" if changed else "another slurm.conf"
+        ret["changes"] = {name: {"old": why, "new": done}}
+        ret["comment"] = f"{name} {'would be' if __opts__['test'] else 'was'} {done}"
         if __opts__["test"]:
             ret["result"] = None
-            ret["comment"] = f"{name} would be restarted"
             return ret
-        if not __salt__["service.restart"](name):
-            raise CommandExecutionError(f"systemctl restart {name} failed")
-        ret["comment"] = f"{name} was restarted"
+        __salt__["slurm_daemon.bring"](name, action, folder, primary, unit, wait)
     except CommandExecutionError as err:
-        ret["result"] = None if __opts__["test"] else False
         ret["changes"] = {}
-        ret["comment"] = f"{err}; see: journalctl -u {name}"
+        ret["result"] = None if __opts__["test"] else False
+        ret["comment"] = str(err)
+        if not __opts__["test"]:
+            ret["comment"] += _recovered(name, folder, unit, primary, wait, ret)
     return ret
 
 
-def mod_watch(name: str, files: list[str], sfun: str, **_requisites: Any) -> dict[str, Any]:
-    """
-    Answer a watched change: only a test run, in which no file was written, needs telling.
-
-    name, files, sfun
-        As Salt passes them on from the watching state.
-    """
-    if not __opts__["test"]:
-        return daemon_current(name, files)
-    return {
-        "name": name,
-        "changes": {name: {"old": "running", "new": "restarted"}},
-        "result": None,
-        "comment": f"{name} would be restarted after the change of its files",
-    }
+def _recovered(name, folder, unit, primary, wait, ret):
+    """Give a daemon its last good files back; return what to say of it."""
+    try:
+        back = __salt__["slurm_daemon.put_back"](name, folder)
+        if not back:
+            return ""
+        ret["changes"] = {path: {"old": "new", "new": "as it was loaded last"} for path in back}
+        if __salt__["slurm_daemon.needs"](name, folder, None, primary, unit)["action"] != "nothing":
+            __salt__["slurm_daemon.bring"](name, "restart", folder, primary, unit, wait)
+    except CommandExecutionError as err:
+        return f"; its last good files are back, and yet: {err}"
+    return f"; its last good files are back, and {name} runs with them: {', '.join(back)}"
 
 
 def controller_up(name: str, wait: int = 300) -> dict[str, Any]:

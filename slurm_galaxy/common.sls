@@ -45,10 +45,32 @@ The directories of Slurm's logs exist:
     - require:
       - user: The slurm account exists
 
+{%- for parameter, script in host.settings.slurm.scripts.items() %}
+
+The script of {{ parameter }} is in place:
+  file.managed:
+    - name: {{ script.path }}
+    {%- for key in ('source', 'contents') if key in script %}
+    - {{ key }}: {{ script[key] | json }}
+    {%- endfor %}
+    - user: root
+    - group: root
+    - mode: '0755'
+    - makedirs: True
+    - require:
+      - file: The directory of Slurm's configuration exists
+    - require_in:
+      - slurm_conf: Slurm's configuration is in place
+{%- endfor %}
+
 Slurm's configuration is in place:
   slurm_conf.managed:
     - name: {{ os.conf_dir }}
     - files: {{ host.settings.slurm.files | json }}
+    - hosts: {{ host.settings.slurm.hosts | json }}
+    - package: {{ os.packages.submit | first }}
+    - training: {{ host.settings.slurm.training }}
+    - allow_disruption: {{ host.settings.slurm.allow_disruption | json }}
     - require:
       - file: The directory of Slurm's configuration exists
 {%- endif %}

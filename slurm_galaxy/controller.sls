@@ -37,10 +37,13 @@ slurmctld is running:
     - require:
       - pkg: slurmctld is installed
 
-slurmctld has loaded its configuration:
+slurmctld runs with its configuration:
   slurm.daemon_current:
-    - name: {{ os.services.controller }}
-    - files: [{{ os.conf_dir }}/slurm.conf, {{ os.conf_dir }}/cgroup.conf]
+    - name: slurmctld
+    - unit: {{ os.services.controller }}
+    - folder: {{ os.conf_dir }}
+    - primary: {{ slurm.primary == host.name }}
+    - wait: {{ slurm.wait }}
     - require:
       - service: slurmctld is running
     - watch:
@@ -51,5 +54,5 @@ The controller answers:
     - name: {{ host.name }}
     - wait: {{ slurm.wait }}
     - require:
-      - slurm: slurmctld has loaded its configuration
+      - slurm: slurmctld runs with its configuration
 {%- endif %}

@@ -38,10 +38,12 @@ slurmd is running:
     - require:
       - pkg: slurmd is installed
 
-slurmd has loaded its configuration:
+slurmd runs with its configuration:
   slurm.daemon_current:
-    - name: {{ os.services.exec }}
-    - files: [{{ os.conf_dir }}/slurm.conf, {{ os.conf_dir }}/cgroup.conf]
+    - name: slurmd
+    - unit: {{ os.services.exec }}
+    - folder: {{ os.conf_dir }}
+    - wait: {{ slurm.wait }}
     - require:
       - service: slurmd is running
     - watch:
@@ -52,7 +54,7 @@ The controller has this node, and it responds:
     - nodes: [{{ host.name }}]
     - wait: {{ slurm.wait }}
     - require:
-      - slurm: slurmd has loaded its configuration
+      - slurm: slurmd runs with its configuration
 {%- if slurm.node %}
 
 The node's line says what slurmd finds here:

@@ -33,6 +33,13 @@ SCHEMA: dict[str, Any] = {
         "nodes": list,
         "partitions": list,
         "cgroup": None,
+        "acct_gather": None,
+        "gres": list,
+        "topology": list,
+        "job_container": list,
+        "scripts": None,
+        "training": bool,
+        "allow_disruption": list,
         "wait": int,
         "check": bool,
         "check_user": str,
@@ -48,21 +55,20 @@ KINDS = {
     type(None): "nothing",
 }
 
-# slurm.conf(5), cgroup.conf(5): the parameters whose value is YES or NO, in lower case. Any other
-# parameter refuses those words when its daemon starts ("JobRequeue=YES" is fatal).
-YES_NO = frozenset(
-    """
-    allowspecresourcesusage disablerootjobs enforcepartlimits priorityfavorsmall trackwckey usepam
-    default exclusiveuser exclusivetopo hidden lln oversubscribe powerdownonidle reqresv rootonly
-    shared constraincores constraindevices constrainramspace constrainswapspace constrainkmemspace
-    cgroupautomount ignoresystemd ignoresystemdonfailure enablecontrollers signalchildrenprocesses
-    """.split()
-)
-# The parameters whose value is a time such as 1-12:00:00. YAML reads an unquoted 6:30:00 as the
-# integer 23400, so an integer here may already be the wrong one.
-TIMES = frozenset(
-    "maxtime defaulttime prioritydecayhalflife prioritymaxage preemptexempttime".split()
-)
+# slurm.conf(5): the parameters that name a program of the site's, which slurm:scripts may bring.
+SCRIPTS = (
+    "Prolog", "Epilog", "PrologSlurmctld", "EpilogSlurmctld", "TaskProlog", "TaskEpilog",
+    "SrunProlog", "SrunEpilog", "HealthCheckProgram", "RebootProgram", "ResumeProgram",
+    "SuspendProgram", "ResumeFailProgram", "ResvProlog", "ResvEpilog",
+)  # fmt: skip
+# The files beside slurm.conf: pillar key to file and to what slurm_conf.render calls its content.
+BESIDE = {
+    "cgroup": ("cgroup.conf", "settings"),
+    "acct_gather": ("acct_gather.conf", "settings"),
+    "gres": ("gres.conf", "gres"),
+    "topology": ("topology.conf", None),  # see opener()
+    "job_container": ("job_container.conf", "containers"),
+}
 # slurm.conf lines that come from the table of hosts and from the lists of nodes and partitions.
 DERIVED = {
     "clustername": "cluster",
@@ -205,7 +211,12 @@ def resolve(
                 "log_dirs": log_dirs(slurm["config"]),
                 "check_user": slurm["check_user"] if slurm.get("check") else None,
                 "node": own_line(host["name"], slurm, nodes),
-                "files": files(settings, table, system.get("values", {})),
+                "primary": controllers(table)[0],
+                "hosts": sorted(cluster_hosts(table, nodes)),
+                "training": slurm.get("training", False),
+                "allow_disruption": slurm.get("allow_disruption", []),
+                "scripts": scripts(slurm, system["conf_dir"]),
+                "files": files(settings, table, system),
             },
         }
     return host
@@ -430,8 +441,7 @@ def check_settings(settings: dict[str, Any], table: dict[str, Any]) -> list[str]
         if str(key).lower() in DERIVED:
             source = DERIVED[key.lower()]
             problems.append(f"slurm:config:{key}: comes from {source}; remove it here")
-    problems += check_values(slurm["config"], "slurm:config:")
-    problems += check_values(slurm.get("cgroup", {}), "slurm:cgroup:")
+    problems += check_scripts(slurm) + check_beside(slurm)
     for name in ("StateSaveLocation", "SlurmdSpoolDir"):
         path = parameter(slurm["config"], name)
         if not isinstance(path, str) or not path.startswith("/"):
@@ -450,41 +460,48 @@ def check_lines(slurm: dict[str, Any], kind: str, name: str) -> list[str]:
     problems = []
     for number, line in enumerate(slurm[kind]):
         where = f"slurm:{kind}[{number}]"
-        if isinstance(line, dict) and isinstance(parameter(line, name), str):
-            problems += check_values(line, f"{where}:")
-        else:
+        if not (isinstance(line, dict) and isinstance(parameter(line, name), str)):
             problems.append(f"{where}: must be a mapping with {name} as text, not {line!r:.60}")
     return problems
 
 
-def check_values(config: dict[str, Any], path: str) -> list[str]:
-    """Find values that YAML has read as something that Slurm does not take."""
-    problems = []
-    for key, value in config.items():
-        where, name = f"{path}{key}", str(key).lower()
-        values = value if isinstance(value, list) else [value]
-        if isinstance(value, bool) and name not in YES_NO:
-            problems.append(
-                f"{where}: takes no YES or NO, and YAML reads yes, no, on and off as such; "
-                "quote the word that you mean, or give the number"
-            )
-        elif isinstance(value, int) and not isinstance(value, bool) and name in TIMES:
-            problems.append(
-                f"{where}: is the whole number {value}, perhaps because YAML counted an unquoted "
-                "time in base 60; quote it, as in '6:30:00' or '60'"
-            )
-        elif any(isinstance(item, (dict, list)) for item in values):
-            problems.append(f"{where}: must be one value or a list of values, not {value!r:.60}")
-        elif any(isinstance(item, str) and re.search(r"[\r\n]", item) for item in values):
-            problems.append(f"{where}: runs over more than one line")
-    spellings: dict[str, list[str]] = {}
-    for key in config:
-        spellings.setdefault(str(key).lower(), []).append(str(key))
-    problems += [
-        f"{path}{names[0]}: is given twice, as {' and '.join(names)}"
-        for names in spellings.values()
-        if len(names) > 1
+def check_beside(slurm: dict[str, Any]) -> list[str]:
+    """Check the lists of lines of the files beside slurm.conf."""
+    openers = {
+        "gres": ("NodeName", "Name"),
+        "topology": ("SwitchName", "BlockName"),
+        "job_container": ("NodeName", "BasePath"),
+    }
+    problems = [
+        f"slurm:{kind}[{number}]: must be a mapping with {' or '.join(names)}, not {line!r:.60}"
+        for kind, names in openers.items()
+        for number, line in enumerate(slurm.get(kind, []))
+        if not isinstance(line, dict) or not any(parameter(line, name) for name in names)
     ]
+    kinds = {opener(line) for line in slurm.get("topology", []) if isinstance(line, dict)}
+    if len(kinds) > 1:
+        problems.append("slurm:topology: has switches and blocks; keep one kind")
+    return problems
+
+
+def opener(line: dict[str, Any]) -> str:
+    """Tell whether a line of topology.conf is of a switch or of a block."""
+    return "blocks" if parameter(line, "BlockName") else "switches"
+
+
+def check_scripts(slurm: dict[str, Any]) -> list[str]:
+    """Check the site's own programs: one text or file each, for a parameter that names one."""
+    problems = []
+    for name, script in slurm.get("scripts", {}).items():
+        where = f"slurm:scripts:{name}"
+        if name not in SCRIPTS:
+            problems.append(f"{where}: is no parameter for a program; {suggest(name, SCRIPTS)}")
+        elif not isinstance(script, dict) or {*script} not in ({"source"}, {"contents"}):
+            problems.append(f"{where}: must be a mapping with one of source (salt://…), contents")
+        elif not str(script.get("contents", "#!")).startswith("#!"):
+            problems.append(f"{where}:contents: must begin with #! and the path of an interpreter")
+        if parameter(slurm["config"], name) is not None:
+            problems.append(f"{where}: slurm:config names a program for it already; keep one")
     return problems
 
 
@@ -617,44 +634,66 @@ def uncovered(nodes: dict[str, int], table: dict[str, Any]) -> list[str]:
 # What the checks have let through, as the files of Slurm.
 
 
-def files(
-    settings: dict[str, Any], table: dict[str, Any], values: dict[str, dict[str, str]]
-) -> dict[str, Any]:
-    """
-    Compose Slurm's files as data, the same on every host of the cluster.
-
-    values
-        From osmap.yaml: parameter to value to how this system's Slurm spells that value.
-    """
-    slurm = settings["slurm"]
-    controllers = sorted(
+def controllers(table: dict[str, Any]) -> list[str]:
+    """List the controllers by their names in Slurm, the primary first."""
+    found = sorted(
         (target for target, row in table.items() if "controller" in row["roles"]),
         key=lambda target: not table[target].get("primary"),
     )
+    return [table[target].get("name", short(target)) for target in found]
+
+
+def cluster_hosts(table: dict[str, Any], nodes: dict[str, int]) -> set[str]:
+    """List the names of the hosts of the table, and of the nodes for which its globs stand."""
+    return {*nodes} | {r.get("name", short(t)) for t, r in table.items() if not is_glob(t)}
+
+
+def scripts(slurm: dict[str, Any], folder: str) -> dict[str, dict[str, str]]:
+    """Give each of the site's programs its path below Slurm's directory."""
+    return {
+        name: {"path": f"{folder}/scripts/{name.lower()}", **script}
+        for name, script in slurm.get("scripts", {}).items()
+    }
+
+
+def files(
+    settings: dict[str, Any], table: dict[str, Any], system: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """
+    Compose Slurm's files as data, the same on every host of the cluster.
+
+    system
+        From osmap.yaml: ``conf_dir``, and ``values``: parameter to value to how this system's Slurm
+        spells that value.
+    """
+    slurm = settings["slurm"]
+    addresses = {r.get("name", short(t)): r["address"] for t, r in table.items() if "address" in r}
     config = {
         **slurm["config"],
+        **{name: one["path"] for name, one in scripts(slurm, system["conf_dir"]).items()},
         "SlurmUser": "slurm",  # Slurm's own default is root
         "ClusterName": settings["cluster"],
         "SlurmctldHost": [
-            table[t].get("name", short(t))
-            + (f"({table[t]['address']})" if "address" in table[t] else "")
-            for t in controllers
+            name + (f"({addresses[name]})" if name in addresses else "")
+            for name in controllers(table)
         ],
     }
-    addresses = {r.get("name", short(t)): r["address"] for t, r in table.items() if "address" in r}
-    return {
+    values = system.get("values", {})
+    composed: dict[str, dict[str, Any]] = {
         "slurm.conf": {
             "settings": config,
             "nodes": [with_addresses(line, addresses) for line in slurm["nodes"]],
             "partitions": slurm["partitions"],
         },
-        "cgroup.conf": {
-            "settings": {
-                key: values.get(key, {}).get(str(value), value)
-                for key, value in slurm.get("cgroup", {}).items()
-            }
-        },
+        "cgroup.conf": {"settings": {}},  # slurmd wants the file, be it empty
     }
+    for key, (file, argument) in BESIDE.items():
+        content = slurm.get(key)
+        if isinstance(content, dict):
+            content = {name: values.get(name, {}).get(str(v), v) for name, v in content.items()}
+        if content:
+            composed[file] = {argument or opener(content[0]): content}
+    return composed
 
 
 def with_addresses(line: dict[str, Any], addresses: dict[str, str]) -> dict[str, Any]:

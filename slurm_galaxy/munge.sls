@@ -49,7 +49,7 @@ The cluster's MUNGE key is in place:
     - require_in:
       - pkg: MUNGE is installed
     - watch_in:
-      - slurm: munged has loaded its key
+      - munge: munged has loaded its key
 {%- endif %}
 
 MUNGE is installed:
@@ -67,14 +67,13 @@ munged is running:
       - pkg: MUNGE is installed
 
 munged has loaded its key:
-  slurm.daemon_current:
+  munge.daemon_current:
     - name: {{ os.services.munge }}
-    - files: [/etc/munge/munge.key]
     - require:
       - service: munged is running
 
 MUNGE credentials can be encoded and decoded:
   munge.works:
     - require:
-      - slurm: munged has loaded its key
+      - munge: munged has loaded its key
 {%- endif %}

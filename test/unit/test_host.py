@@ -336,41 +336,45 @@ WRONG = {
         "head",
         "slurm:config:ControlMachine: comes from hosts; remove it here",
     ),
-    "boolean that Slurm refuses": (
-        ("slurm", "config"),
-        {"JobRequeue": True},
+    "program for what is none": (
+        ("slurm", "scripts"),
+        {"Prologue": {"source": "salt://prolog.sh"}},
         "head",
-        "slurm:config:JobRequeue: takes no YES or NO",
+        "slurm:scripts:Prologue: is no parameter for a program; did you mean Prolog?",
     ),
-    "boolean in a node line": (
-        ("slurm", "nodes", 0, "State"),
-        False,
+    "program from two places": (
+        ("slurm", "scripts"),
+        {"Prolog": {"source": "salt://prolog.sh", "contents": "#!/bin/sh"}},
         "head",
-        "slurm:nodes[0]:State: takes no YES or NO",
+        "slurm:scripts:Prolog: must be a mapping with one of source",
     ),
-    "time that YAML counted": (
-        ("slurm", "partitions", 0, "MaxTime"),
-        yaml.safe_load("6:30:00"),
+    "program without an interpreter": (
+        ("slurm", "scripts"),
+        {"Epilog": {"contents": "rm -rf /scratch"}},
         "head",
-        "slurm:partitions[0]:MaxTime: is the whole number 23400",
+        "slurm:scripts:Epilog:contents: must begin with #!",
     ),
-    "mapping as a value": (
-        ("slurm", "config"),
-        {"LaunchParameters": {"a": 1}},
+    "program that is named twice": (
+        ("slurm",),
+        {
+            **PILLAR["slurm"],
+            "scripts": {"Prolog": {"source": "salt://a"}},
+            "config": {"prolog": "/b"},
+        },
         "head",
-        "slurm:config:LaunchParameters: must be one value or a list",
+        "slurm:scripts:Prolog: slurm:config names a program for it already",
     ),
-    "two lines in a value": (
-        ("slurm", "config"),
-        {"MailProg": "/bin/mail\nSlurmUser=root"},
+    "resource without a name": (
+        ("slurm", "gres"),
+        [{"File": "/dev/nvidia0"}],
         "head",
-        "slurm:config:MailProg: runs over more than one line",
+        "slurm:gres[0]: must be a mapping with NodeName or Name",
     ),
-    "two spellings": (
-        ("slurm", "config"),
-        {"MaxJobCount": 1, "maxjobcount": 2},
+    "switches and blocks": (
+        ("slurm", "topology"),
+        [{"SwitchName": "s1", "Nodes": "node1"}, {"BlockName": "b1", "Nodes": "node2"}],
         "head",
-        "slurm:config:MaxJobCount: is given twice, as MaxJobCount and maxjobcount",
+        "slurm:topology: has switches and blocks; keep one kind",
     ),
     "relative spool directory": (
         ("slurm", "config"),
@@ -456,7 +460,7 @@ def test_a_minion_without_the_pillar_is_told_so(pillar):
 
 
 def test_every_problem_is_named_at_once():
-    pillar = change(("slurm", "config"), {"JobRequeue": True, "ClusterName": "x"})
+    pillar = change(("slurm", "config"), {"ControlMachine": "head", "ClusterName": "x"})
     pillar["munge"]["key"] = "short"
     pillar["slurm"]["nodes"][0]["NodeName"] = "node["
     assert len(resolve(pillar)["problems"]) == 4

@@ -5,6 +5,7 @@ slurm_galaxy:
     head.lab.test: {roles: [controller, submit]}
     'node*.lab.test': {roles: [exec]}
   slurm:
+    training: true  # config_overrides is meant
     wait: 90
     config:
       # A container sees the CPUs and the memory of the machine that it runs on, and owns no cgroup.

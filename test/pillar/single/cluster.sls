@@ -4,6 +4,7 @@ slurm_galaxy:
   hosts:
     single.lab.test: {roles: [controller, exec, submit]}
   slurm:
+    training: true  # config_overrides is meant
     wait: 90
     config:
       # A container sees the CPUs and the memory of the machine that it runs on, and owns no cgroup.
