@@ -615,6 +615,17 @@ _TIMES = frozenset(
     """.split()
 )
 
+# The beginning of options in acct_gather.conf, and the plugin that alone knows them.
+_OPTIONS_OF = (
+    ("energyipmi", "AcctGatherEnergyType", "acct_gather_energy/ipmi"),
+    ("energyxcc", "AcctGatherEnergyType", "acct_gather_energy/xcc"),
+    ("infinibandofed", "AcctGatherInterconnectType", "acct_gather_interconnect/ofed"),
+    ("interconnectofed", "AcctGatherInterconnectType", "acct_gather_interconnect/ofed"),
+    ("sysfs", "AcctGatherInterconnectType", "acct_gather_interconnect/sysfs"),
+    ("profilehdf5", "AcctGatherProfileType", "acct_gather_profile/hdf5"),
+    ("profileinfluxdb", "AcctGatherProfileType", "acct_gather_profile/influxdb"),
+)
+
 _PASSWORDS = frozenset("accountingstoragepass jobcomppass storagepass slurmdbdpass".split())
 
 
@@ -1023,6 +1034,7 @@ class _Linter:
                 )
         self.directories()
         self.gres()
+        self.acct_gather()
         for name, entries in self.sections.items():
             if name != "slurmdbd.conf":
                 self.passwords(entries)
@@ -1091,6 +1103,23 @@ class _Linter:
                         "error",
                         entry,
                         f"GresTypes does not name the resource {name}; no job can ask for it",
+                    )
+
+    def acct_gather(self):
+        """Find options of acct_gather.conf whose plugin is not loaded, so that nothing knows them.
+
+        Source: each plugin's acct_gather_*_p_conf_options() in src/plugins.
+        """
+        for entry in self.sections.get("acct_gather.conf", []) if self.whole else ():
+            known = (row for row in _OPTIONS_OF if entry["key"].lower().startswith(row[0]))
+            for _, parameter, plugin in known:
+                if plugin not in self.words(parameter.lower()):
+                    self.find(
+                        "SC413",
+                        "error",
+                        entry,
+                        f"{entry['key']} is an option of {plugin}, and {parameter} does not name "
+                        "it; no daemon would start",
                     )
 
     def passwords(self, entries):

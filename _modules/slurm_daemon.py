@@ -63,7 +63,7 @@ def loaded(name, folder="/etc/slurm", unit=None):
     status = _status(unit or name)
     if not status["active"]:
         return None
-    copy = _copy_of(name)
+    copy = _copy_of(name, folder)
     with contextlib.suppress(OSError):
         if (copy / "invocation").read_text() == status["invocation"]:
             return str(copy / "files")
@@ -90,7 +90,7 @@ def remember(name, folder="/etc/slurm", unit=None):
 
     Raises CommandExecutionError when it cannot be written.
     """
-    copy = _copy_of(name)
+    copy = _copy_of(name, folder)
     new = copy.with_name(f"{name}.new")
     try:
         shutil.rmtree(new, ignore_errors=True)
@@ -127,7 +127,7 @@ def put_back(name, folder="/etc/slurm"):
 
     Raises CommandExecutionError when a file cannot be written.
     """
-    copy = _copy_of(name) / "files"
+    copy = _copy_of(name, folder) / "files"
     changed = []
     try:
         for path in _files(name, copy):
@@ -152,8 +152,8 @@ def put_back(name, folder="/etc/slurm"):
     return changed
 
 
-def _copy_of(name):
-    return pathlib.Path(__opts__["cachedir"]) / "slurm_daemon" / name
+def _copy_of(name, folder):
+    return pathlib.Path(__opts__["cachedir"], "slurm_daemon", str(folder).strip("/"), name)
 
 
 def _files(name, folder):

@@ -275,6 +275,7 @@ def _restored_on_error(folder: str, paths: list[pathlib.Path]) -> Iterator[None]
     for stale in pathlib.Path(folder).glob(".before-*"):
         __salt__["file.remove"](str(stale))  # of an apply that was killed
     try:
+        there = {*pathlib.Path(folder).iterdir(), *paths}
         before = pathlib.Path(tempfile.mkdtemp(prefix=".before-", dir=folder))
         kept = {path: before / path.name for path in paths}
         for path, link in kept.items():
@@ -285,6 +286,9 @@ def _restored_on_error(folder: str, paths: list[pathlib.Path]) -> Iterator[None]
     try:
         yield
     except BaseException:
+        for path in {*pathlib.Path(folder).iterdir()} - there:
+            if any(path.name.startswith(target.name) for target in paths):
+                path.unlink()  # what file.managed could write of a new file before the disk was full
         for path, link in kept.items():
             if link.exists():
                 link.replace(path)

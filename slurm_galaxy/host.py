@@ -441,6 +441,7 @@ def check_settings(settings: dict[str, Any], table: dict[str, Any]) -> list[str]
         if str(key).lower() in DERIVED:
             source = DERIVED[key.lower()]
             problems.append(f"slurm:config:{key}: comes from {source}; remove it here")
+    problems += check_spelling(slurm["config"], "slurm:config:")
     problems += check_scripts(slurm) + check_beside(slurm)
     for name in ("StateSaveLocation", "SlurmdSpoolDir"):
         path = parameter(slurm["config"], name)
@@ -463,6 +464,18 @@ def check_lines(slurm: dict[str, Any], kind: str, name: str) -> list[str]:
         if not (isinstance(line, dict) and isinstance(parameter(line, name), str)):
             problems.append(f"{where}: must be a mapping with {name} as text, not {line!r:.60}")
     return problems
+
+
+def check_spelling(config: dict[str, Any], path: str) -> list[str]:
+    """Find parameters that are given twice, in different case."""
+    spellings: dict[str, list[str]] = {}
+    for key in config:
+        spellings.setdefault(str(key).lower(), []).append(str(key))
+    return [
+        f"{path}{names[0]}: is given twice, as {' and '.join(names)}"
+        for names in spellings.values()
+        if len(names) > 1
+    ]
 
 
 def check_beside(slurm: dict[str, Any]) -> list[str]:

@@ -14,6 +14,11 @@ def failed(states: Any) -> list[str]:
     ]
 
 
+def failures(answers: dict[str, Any]) -> dict[str, list[str]]:
+    """Return host to the states that failed there, without the hosts on which none did."""
+    return {host: found for host, states in answers.items() if (found := failed(states))}
+
+
 def changed(states: dict[str, Any]) -> list[str]:
     """List the states that report changes, or would make some."""
     return [

@@ -81,3 +81,23 @@ def test_works_fails_with_munges_own_words_when_munged_is_down(minion):
         minion.run("systemctl", "start", "munge")
     assert (real["result"], planned["result"]) == (False, None)
     assert "munged" in real["comment"]
+
+
+def test_daemon_current_restarts_a_munged_that_is_older_than_its_key(minion):
+    def pid():
+        return minion.run("systemctl", "show", "--value", "-pMainPID", "munge").stdout
+
+    minion.state("munge.daemon_current", "munge")
+    before = pid()
+    for test in (True, False):
+        current = minion.state("munge.daemon_current", "munge", test=test)
+        assert (current["result"], current["changes"]) == (True, {})
+    minion.run("touch", "/etc/munge/munge.key")
+    planned = minion.state("munge.daemon_current", "munge", test=True)
+    assert (planned["result"], pid()) == (None, before)
+    done = minion.state("munge.daemon_current", "munge")
+    assert (done["result"], done["changes"]) == (True, planned["changes"])
+    assert pid() != before
+    missing = minion.state("munge.daemon_current", "munge", key="/etc/munge/none")
+    assert missing["result"] is False
+    assert "munge reads /etc/munge/none, and there is no such file" in missing["comment"]

@@ -10,40 +10,63 @@ def pid(minion, unit):
     return minion.run("systemctl", "show", "--value", "-p", "MainPID", unit).stdout.strip()
 
 
-@pytest.mark.parametrize("unit", ["slurmctld", "slurmd", "munge"])
-def test_daemon_current_restarts_a_daemon_that_is_older_than_its_file(minion, unit):
-    minion.state("slurm.daemon_current", unit, files=[CONF])
+@pytest.mark.parametrize("unit", ["slurmctld", "slurmd"])
+def test_daemon_current_minds_what_a_file_says_and_not_its_date(minion, unit):
     before = pid(minion, unit)
+    minion.run("touch", CONF)
     for test in (True, False):
-        current = minion.state("slurm.daemon_current", unit, test=test, files=[CONF])
+        current = minion.state("slurm.daemon_current", unit, test=test)
         assert (current["result"], current["changes"]) == (True, {})
     assert pid(minion, unit) == before
 
-    minion.run("touch", CONF)
-    planned = minion.state("slurm.daemon_current", unit, test=True, files=[CONF])
+
+@pytest.mark.parametrize(("unit", "new"), [("slurmctld", "reconfigured"), ("slurmd", "reloaded")])
+def test_daemon_current_takes_the_least_action_and_then_none(minion, unit, new):
+    before = pid(minion, unit)
+    minion.sh(f"sed -i.kept 's/MaxTime=1-00/MaxTime=2-00/' {CONF}")
+    planned = minion.state("slurm.daemon_current", unit, test=True)
+    done = minion.state("slurm.daemon_current", unit)
     assert planned["result"] is None
-    assert pid(minion, unit) == before
-
-    done = minion.state("slurm.daemon_current", unit, files=[CONF])
-    assert done["result"] is True
-    assert done["changes"] == planned["changes"]
-    assert pid(minion, unit) != before
-    assert minion.state("slurm.daemon_current", unit, files=[CONF])["changes"] == {}
-
-
-def test_daemon_current_says_where_to_look_when_there_is_no_daemon(minion):
-    report = minion.state("slurm.daemon_current", "slurmdbd", files=[CONF])
-    assert (report["result"], report["changes"]) == (False, {})
-    assert report["comment"] == "slurmdbd is not active; see: journalctl -u slurmdbd"
     assert (
-        minion.state("slurm.daemon_current", "slurmdbd", test=True, files=[CONF])["result"] is None
+        planned["changes"]
+        == done["changes"]
+        == {unit: {"old": "before the change of MaxTime", "new": new}}
     )
+    assert pid(minion, unit) == before
+    assert minion.state("slurm.daemon_current", unit)["changes"] == {}
+    minion.run("mv", f"{CONF}.kept", CONF)
+    assert minion.state("slurm.daemon_current", unit)["changes"][unit]["new"] == new
 
 
-def test_daemon_current_names_a_file_that_is_missing(minion):
-    report = minion.state("slurm.daemon_current", "slurmctld", files=[CONF, "/etc/slurm/none"])
+@pytest.mark.parametrize("unit", ["slurmctld", "slurmd"])
+def test_daemon_current_restarts_what_was_started_before_unknown_files(minion, unit):
+    minion.run("rm", "-r", "/var/cache/salt/minion/slurm_daemon")
+    minion.run("touch", CONF)
+    before = pid(minion, unit)
+    done = minion.state("slurm.daemon_current", unit)
+    assert done["changes"][unit] == {"old": "what it has loaded is unknown", "new": "restarted"}
+    assert pid(minion, unit) != before
+    assert minion.state("slurm.daemon_current", unit)["changes"] == {}
+
+
+def test_daemon_current_starts_what_does_not_run(minion):
+    minion.run("systemctl", "stop", "slurmd")
+    assert minion.state("slurm.daemon_current", "slurmd", test=True)["result"] is None
+    done = minion.state("slurm.daemon_current", "slurmd")
+    assert done["changes"] == {"slurmd": {"old": "not running", "new": "started"}}
+
+
+def test_daemon_current_says_so_where_there_is_no_such_daemon(minion):
+    assert minion.state("slurm.daemon_current", "slurmdbd", test=True)["result"] is None
+    report = minion.state("slurm.daemon_current", "slurmdbd")
     assert (report["result"], report["changes"]) == (False, {})
-    assert "slurmctld reads /etc/slurm/none, and there is no such file" in report["comment"]
+    assert "Unit slurmdbd.service not found" in report["comment"]
+
+
+def test_what_a_daemon_has_loaded_is_closed_to_others(minion):
+    minion.state("slurm.daemon_current", "slurmctld")
+    folder = "/var/cache/salt/minion/slurm_daemon/etc/slurm/slurmctld"
+    assert minion.sh(f"stat -c %a {folder}; cmp {folder}/files/slurm.conf {CONF}") == "700\n"
 
 
 def test_controller_up_is_true_at_once(minion):

@@ -336,6 +336,12 @@ WRONG = {
         "head",
         "slurm:config:ControlMachine: comes from hosts; remove it here",
     ),
+    "two spellings": (
+        ("slurm", "config"),
+        {"MaxJobCount": 1, "maxjobcount": 2},
+        "head",
+        "slurm:config:MaxJobCount: is given twice, as MaxJobCount and maxjobcount",
+    ),
     "program for what is none": (
         ("slurm", "scripts"),
         {"Prologue": {"source": "salt://prolog.sh"}},

@@ -418,6 +418,27 @@ def test_what_slurm_takes_is_no_finding(more):
     assert lint(more, version="22.05") == []
 
 
+@pytest.mark.parametrize(
+    ("option", "parameter", "plugin"),
+    [
+        ("EnergyIPMIFrequency=3", "AcctGatherEnergyType", "acct_gather_energy/ipmi"),
+        ("EnergyXCCFake=NO", "AcctGatherEnergyType", "acct_gather_energy/xcc"),
+        ("InfinibandOFEDPort=1", "AcctGatherInterconnectType", "acct_gather_interconnect/ofed"),
+        ("InterconnectOFEDPort=1", "AcctGatherInterconnectType", "acct_gather_interconnect/ofed"),
+        ("SysfsInterfaces=eth0", "AcctGatherInterconnectType", "acct_gather_interconnect/sysfs"),
+        ("ProfileHDF5Dir=/srv", "AcctGatherProfileType", "acct_gather_profile/hdf5"),
+        ("ProfileInfluxDBHost=db", "AcctGatherProfileType", "acct_gather_profile/influxdb"),
+    ],
+)
+def test_an_option_of_acct_gather_conf_wants_its_plugin(option, parameter, plugin):
+    base = "ClusterName=c\nSlurmctldHost=head\nNodeName=n1\n"
+    beside = {"acct_gather.conf": option, "slurm.conf": base}
+    found = slurm_conf.lint(beside, plugin_dir="/none")
+    assert ("SC413", "acct_gather.conf", 1) in [(f["code"], f["file"], f["line"]) for f in found]
+    beside["slurm.conf"] += f"{parameter}={plugin}\n"
+    assert "SC413" not in [one["code"] for one in slurm_conf.lint(beside, plugin_dir="/none")]
+
+
 def test_arguments_that_allow_what_a_site_means():
     assert lint("SlurmdParameters=config_overrides\n", training=True) == []
     assert lint("MinJobAge=10\n", galaxy=False) == []
