@@ -85,7 +85,7 @@ def usable_memory(mebibytes: int, margin: int) -> int:
 
 
 def deployment(
-    tgt: str = "*", tgt_type: str = "glob", batch: int = 50, timeout: int = 30
+    tgt: str = "*", tgt_type: str = "glob", batch: int = 50, timeout: int = 5
 ) -> dict[str, Any]:
     """
     Ask every host what the formula would do there, and make a plan for all of them.

@@ -288,7 +288,7 @@ def _restored_on_error(folder: str, paths: list[pathlib.Path]) -> Iterator[None]
     except BaseException:
         for path in {*pathlib.Path(folder).iterdir()} - there:
             if any(path.name.startswith(target.name) for target in paths):
-                path.unlink()  # what file.managed could write of a new file before the disk was full
+                path.unlink()  # the part of a new file for which the disk had room
         for path, link in kept.items():
             if link.exists():
                 link.replace(path)
