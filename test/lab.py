@@ -399,8 +399,11 @@ class Lab:
         return host
 
     def remove_host(self, name: str) -> None:
-        """Remove one host; `up` makes a fresh one when the topology names it."""
+        """Remove one host and its key; `up` makes a fresh one when the topology names it."""
+        host = self.host(name)
         docker("rm", "-f", "-v", self.container(name))
+        if host.kind == "minion" and self.master:
+            self.exec(self.master.name, ["salt-key", "--yes", "--delete", host.id])
 
     def _create(self, host: Host, image: str, settings: dict[str, str]) -> None:
         """Create a host's container, configured but not started."""
