@@ -287,7 +287,7 @@ def endangered(folder, candidate, allow=None):
     """
     allowed = {name for text in allow or () for name in __salt__["slurm.hostlist_expand"](text)}
     risks = []
-    for change in __salt__["slurm_conf.diff"](folder, candidate):
+    for change in _changes(folder, candidate):
         section, key, name = change["section"], change["parameter"], change["name"]
         gone = change["new"] is None and key == section
         if section == "NodeName" and (gone or key.lower() in _LAYOUT):
@@ -296,14 +296,8 @@ def endangered(folder, candidate, allow=None):
             risks.append(("node", nodes, verb))
         elif section == "PartitionName" and gone:
             risks.append(("partition", {name} - allowed, "would be gone"))
-    version = None
-    with contextlib.suppress(CommandExecutionError, SaltInvocationError):
-        version = __salt__["slurm.version"]()
-    if version:
-        with contextlib.suppress(SaltInvocationError):
-            for change in __salt__["slurm_conf.plan"](folder, candidate, version)["changes"]:
-                if change["action"] == "refuse while jobs run" and change["old"] is not None:
-                    risks.append(("parameter", {change["parameter"]} - allowed, "would change"))
+        elif change.get("action") == "refuse while jobs run" and change["old"] is not None:
+            risks.append(("parameter", {key} - allowed, "would change"))
     risks = [risk for risk in risks if risk[1]]
     if not risks:
         return []
@@ -317,6 +311,14 @@ def endangered(folder, candidate, allow=None):
         ) from exc
     found = (_endangers(*risk, jobs) for risk in risks)
     return [sentence for sentence in found if sentence]
+
+
+def _changes(folder, candidate):
+    """Compare two sets; say of each change what it needs, if this host's Slurm is one we know."""
+    with contextlib.suppress(CommandExecutionError, SaltInvocationError):
+        version = __salt__["slurm.version"]()
+        return __salt__["slurm_conf.plan"](folder, candidate, version)["changes"]
+    return __salt__["slurm_conf.diff"](folder, candidate)
 
 
 def _endangers(kind, names, verb, jobs):

@@ -99,8 +99,9 @@ def managed(
             judged = {filename: {"file": filename, **data} for filename, data in files.items()}
             judged = {**_texts(stage), **judged}
             ret["warnings"] = _checked(judged, package, hosts, training, galaxy)
-            said = _changes(name, stage)
-            if any(told["parameters"] for told in said.values()):
+            said = {}
+            if any(_read(f"{name}/{filename}") != text for filename, text in texts.items()):
+                said = _changes(name, stage)
                 _refuse_to_lose_jobs(name, stage, allow_disruption)
             if not __opts__["test"]:
                 for daemon in DAEMONS:
