@@ -247,16 +247,29 @@ def needs(name, folder="/etc/slurm", candidate=None, primary=True, unit=None):
     whole = {f"restart {name}", "restart all", "refuse while jobs run"}
     if {"restart slurmd", "restart slurmctld"} <= actions or actions & whole:
         return {"action": "restart", "changes": changes}
-    if actions or (lesser == "reconfigure" and not candidate and _differs()):
+    if actions or (lesser == "reconfigure" and not candidate and followed() is False):
         return {"action": lesser, "changes": changes}
     return {"action": "nothing", "changes": []}
 
 
-def _differs():
-    """Tell whether slurmctld runs with another slurm.conf; no if it does not answer."""
-    with contextlib.suppress(CommandExecutionError):
-        return str(__salt__["slurm.config"]().get("HASH_VAL")).startswith("Different")
-    return False
+def followed():
+    """
+    Tell whether the controller runs with the slurm.conf that is on this host's disk.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' slurm_daemon.followed
+
+    Returns a boolean, or None where no controller answers.
+
+    Source: scontrol(1), SHOW CONFIG: HASH_VAL.
+    """
+    try:
+        return not str(__salt__["slurm.config"]().get("HASH_VAL")).startswith("Different")
+    except CommandExecutionError:
+        return None
 
 
 def endangered(folder, candidate, allow=None):
@@ -426,7 +439,7 @@ def answers(name, folder="/etc/slurm", primary=True):
             up = {each["host"]: each["up"] for each in __salt__["slurm.ping"]()["controllers"]}
             if not up.get(own):
                 return False, f"slurmctld on {own} does not answer"
-            if primary and _differs():
+            if primary and followed() is False:
                 return False, "slurmctld runs with another slurm.conf than the one on disk"
         elif name == "slurmd":
             _run(["scontrol", "show", "slurmd"], 10)

@@ -113,6 +113,15 @@ def _current(name, folder, unit, primary, wait, candidate=None):
         if __opts__["test"]:
             ret["result"] = None
             return ret
+        if name == "slurmd" and _counts_gres(need["changes"]) and not _followed(wait):
+            ret["changes"] = {}
+            ret["result"] = False
+            ret["comment"] = (
+                f"slurmd was not {done}: after {wait} seconds the controller does not run with "
+                "this host's slurm.conf, and would drain a node that counts its gres otherwise; "
+                "apply the formula to the controller first"
+            )
+            return ret
         __salt__["slurm_daemon.bring"](name, action, folder, primary, unit, wait)
     except CommandExecutionError as err:
         ret["changes"] = {}
@@ -121,6 +130,21 @@ def _current(name, folder, unit, primary, wait, candidate=None):
         if not __opts__["test"]:
             ret["comment"] += _recovered(name, folder, unit, primary, wait, ret)
     return ret
+
+
+def _counts_gres(changes):
+    """Tell whether a node would report other generic resources than before."""
+    return any(c["parameter"] in ("Gres", "GresTypes") for c in changes or ())
+
+
+def _followed(wait):
+    """Wait until the controller runs with this host's slurm.conf."""
+    deadline = time.monotonic() + wait
+    while not __salt__["slurm_daemon.followed"]():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(POLL)
+    return True
 
 
 def _recovered(name, folder, unit, primary, wait, ret):

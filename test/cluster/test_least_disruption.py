@@ -5,7 +5,7 @@ import json
 import threading
 
 import pytest
-from engine import together, wait_for
+from engine import LabError, together, wait_for
 from outcome import changed, failed, failures, state
 
 UNITS = {"head": "slurmctld", "node1": "slurmd", "node2": "slurmd"}
@@ -46,6 +46,11 @@ class Cluster:
         """Return the start of each daemon: from 23.11 on a reconfigure changes the process."""
         ask = ["systemctl", "show", "--value", "-pInvocationID"]
         return {host: self.run(host, *ask, unit) for host, unit in UNITS.items()}
+
+    def reconfigured(self):
+        """Return how often slurmctld was told to reconfigure the cluster."""
+        said = "reconfigure_controller: completed|Relinquishing control to new child"
+        return int(self.sh("head", f"grep -cE '{said}' /var/log/slurm/slurmctld.log; true"))
 
     def files(self):
         """Return a sum over the files of Slurm's directory on every host."""
@@ -182,7 +187,7 @@ def test_a_truncated_file_is_whole_again_and_restarts_nothing(slurm, host):
 
 
 def test_a_changed_partition_is_reconfigured_and_restarts_nothing(slurm):
-    before = slurm.started()
+    before, asked = slurm.started(), slurm.reconfigured()
     partitions = [{**MAIN, "MaxTime": "2-00:00:00"}]
     planned = slurm.apply(test=True, partitions=partitions)
     done = slurm.apply(partitions=partitions)
@@ -196,6 +201,7 @@ def test_a_changed_partition_is_reconfigured_and_restarts_nothing(slurm):
         }
         assert "+PartitionName=main Default=YES MaxTime=2-00:00:00" in file["diff"]
     assert slurm.started() == before
+    assert slurm.reconfigured() == asked + 1
     assert slurm.run("head", "sinfo", "-ho", "%l") == "2-00:00:00"
     assert {host: changed(s) for host, s in slurm.apply(partitions=partitions).items()} == {
         host: [] for host in UNITS
@@ -246,16 +252,17 @@ def nodes(count, **changes):
 
 
 def settled(slurm, *names):
-    return wait_for(
-        f"{names} are there",
-        lambda: (
-            states
-            if {*names} == {*(states := slurm.node_states())}
-            and all(how in ("idle", "mixed", "allocated") for how, _ in states.values())
-            else None
-        ),
-        60,
-    )
+    """Wait until these nodes and no others are there and of use; return their states."""
+
+    def probe():
+        states = slurm.node_states()
+        of_use = all(how in ("idle", "mixed", "allocated") for how, _ in states.values())
+        return states if {*names} == {*states} and of_use else None
+
+    try:
+        return wait_for(f"{names} are there", probe, 60)
+    except LabError:
+        pytest.fail(slurm.run("head", "scontrol", "show", "node"))
 
 
 class TestAThirdNode:
@@ -353,8 +360,25 @@ def test_the_files_beside_slurm_conf_are_written_used_and_removed_again(slurm):
     wait_for("each script has run", lambda: slurm.sh("node2", marks) == "3", 90)
     assert not any(map(changed, slurm.apply(**pillar).values()))
     assert failures(slurm.apply()) == {}
+    # A node that had counted less than the controller configured would be drained by now.
+    settled(slurm, "node1", "node2")
     gone = "cd /etc/slurm && ls gres.conf topology.conf acct_gather.conf job_container.conf 2>&-"
     assert slurm.sh("node1", gone, check=False) == ""
+
+
+def test_a_node_with_other_gres_waits_for_its_controller(slurm):
+    pillar = {
+        "config": {"GresTypes": ["licence"]},
+        "gres": [{"NodeName": "node[1-2]", "Name": "licence", "Count": 3}],
+        "nodes": [{"NodeName": "node[1-2]", **NODE, "Gres": "licence:3"}],
+    }
+    before = slurm.started()
+    report = state(slurm.apply("node2", wait=1, **pillar)["node2"], SLURMD)
+    assert report["result"] is False
+    assert "apply the formula to the controller first" in report["comment"]
+    assert slurm.started() == before
+    assert failures(slurm.apply()) == {}
+    settled(slurm, "node1", "node2")
 
 
 # --- faults ---------------------------------------------------------------------------------------
