@@ -15,7 +15,7 @@ three:
     users:
       ada:
         DefaultAccount: optics
-        accounts: {optics: {MaxJobs: 5}, 'physics:gpu': {MaxJobs: 1}}  # account, or account:partition
+        accounts: {optics: {MaxJobs: 5}, 'physics:gpu': {MaxJobs: 1}}  # account[:partition]
 
 Units, everywhere: times in seconds (MaxWall and GrpWall are whole minutes to Slurm), memory in MiB,
 TRES minutes in minutes; None is no limit of its own. Limits are those that an association has
@@ -190,7 +190,7 @@ def parse_rows(text, columns):
     Source: sacctmgr.1, OPTIONS, ``--parsable2``.
     """
     separators = columns - 1
-    begins = re.compile(r"[0-9]+(?:\|[^|\n]*){%d}(?:\||$)" % max(separators - 1, 0))
+    begins = re.compile(rf"[0-9]+(?:\|[^|]*){{{separators - 1}}}\|")
     rows = []
     for line in text.removesuffix("\n").split("\n"):
         if begins.match(line):
@@ -245,7 +245,9 @@ def tres(timeout=30):
 
     Source: sacctmgr.1, LIST/SHOW TRES; slurm.conf.5, AccountingStorageTRES.
     """
-    return ["/".join(filter(None, row[1:])) for row in _rows("tres", ["ID", "Type", "Name"], timeout)]
+    return [
+        "/".join(filter(None, row[1:])) for row in _rows("tres", ["ID", "Type", "Name"], timeout)
+    ]
 
 
 def qos(timeout=30):
@@ -343,9 +345,7 @@ def accounts(cluster, timeout=30):
 
 def _accounts(found, timeout):
     own = {each["account"]: each for each in found if not each["user"]}
-    texts = {
-        field: _texts(own, field, timeout) for field in ("Description", "Organization")
-    }
+    texts = {field: _texts(own, field, timeout) for field in ("Description", "Organization")}
     return {
         name: {
             "Description": texts["Description"].get(name, ""),
@@ -797,7 +797,9 @@ def _checked_absent(absent, problems):
         if kind not in _ABSENT:
             problems.append(f"absent:{kind}: there is no such key; {_near(kind, _ABSENT)}")
         elif kind == "associations":
-            if not isinstance(listed, dict) or not all(isinstance(k, list) for k in listed.values()):
+            if not isinstance(listed, dict) or not all(
+                isinstance(k, list) for k in listed.values()
+            ):
                 problems.append(f"absent:{kind}: must map users to lists of accounts")
                 continue
             gone[kind] = {str(user): list(map(str, keys)) for user, keys in listed.items()}
@@ -984,15 +986,15 @@ def _plan_absent(gone, current, cluster, where, changes, steps):
     """Remove users, then associations, then accounts, children first, then QOS."""
     removals: list[dict] = []
 
-    def remove(kind, name, what, argv, **match):
-        changes[what] = {"old": argv[1], "new": None}
-        steps.append(["delete", kind, "where", f"name={name}", *argv[0]])
+    def remove(kind, name, what, place, old, **match):
+        changes[what] = {"old": old, "new": None}
+        steps.append(["delete", kind, "where", f"name={name}", *place])
         removals.append({"what": what, **match})
 
     for name in gone["users"]:
         if name in current["users"]:
             old = {k: v for k, v in current["users"][name].items() if v}
-            remove("user", name, f"user {name}", (where, old), user=name)
+            remove("user", name, f"user {name}", where, old, user=name)
     for name, keys in gone["associations"].items():
         has = {} if name in gone["users"] else current["users"].get(name, {}).get("accounts", {})
         for key in keys:
@@ -1000,9 +1002,11 @@ def _plan_absent(gone, current, cluster, where, changes, steps):
                 account, _, partition = key.partition(":")
                 place = [*cluster, f"account={account}", f"partition={partition}"]
                 match = {"partition": partition} if partition else {}
-                remove("user", name, f"user {name} in {key}", (place, _own(has[key])), user=name,
-                       account=account, **match)  # fmt: skip
-    for name in reversed(_parents_first({n: current["accounts"][n] for n in current["accounts"]})):
+                what = f"user {name} in {key}"
+                remove(
+                    "user", name, what, place, _own(has[key]), user=name, account=account, **match
+                )
+    for name in reversed(_parents_first(current["accounts"])):
         if name not in gone["accounts"]:
             continue
         for user, each in current["users"].items():
@@ -1010,11 +1014,11 @@ def _plan_absent(gone, current, cluster, where, changes, steps):
                 if key.partition(":")[0] == name and user not in gone["users"]:
                     changes[f"user {user} in {key}"] = {"old": _own(limits), "new": None}
         own = {k: v for k, v in current["accounts"][name].items() if v not in (None, [], "")}
-        remove("account", name, f"account {name}", (where, own), account=name)
+        remove("account", name, f"account {name}", where, own, account=name)
     for name in gone["qos"]:
         if name in current["qos"]:
             own = _own(current["qos"][name], _QOS)
-            remove("qos", name, f"qos {name}", ([], own), qos=name)
+            remove("qos", name, f"qos {name}", [], own, qos=name)
     return removals
 
 
@@ -1026,9 +1030,7 @@ def _dangling(want, gone, current):
     """Name what would point at nothing afterwards, where the wanted or the absent has a part."""
     problems = []
     known = {
-        kind: [
-            name for name in {**current[kind], **want[kind]} if name not in gone[kind]
-        ]
+        kind: [name for name in {**current[kind], **want[kind]} if name not in gone[kind]]
         for kind in ("qos", "accounts")
     }
 

@@ -211,7 +211,7 @@ def _made(planned, left):
     for entity, change in planned.items():
         rest = left.get(entity, {})
         if "old" in change and "new" in change:  # a whole entity was added or removed
-            if "old" not in rest or change["old"] is None and rest["old"] is not None:
+            if "old" not in rest or (change["old"] is None and rest["old"] is not None):
                 made[entity] = change
             continue
         kept = {} if "old" in rest else {k: v for k, v in change.items() if k not in rest}
