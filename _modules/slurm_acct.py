@@ -98,6 +98,11 @@ _ALIASES = {
     "maxtres": "MaxTRESPerJob", "maxtresmins": "MaxTRESMinsPerJob", "mintres": "MinTRESPerJob",
     "maxwalldurationperjob": "MaxWall", "qoslevel": "QOS", "usagethres": "UsageThreshold",
 }  # fmt: skip
+# sacctmgr of 22.05 prints these names and takes only their short forms.
+_SPELT = {
+    "MaxTRESRunMinsPerAccount": "MaxTRESRunMinsPA",
+    "MaxTRESRunMinsPerUser": "MaxTRESRunMinsPU",
+}
 _SHORT = {"pa": "peraccount", "pu": "peruser", "pj": "perjob", "pn": "pernode"}
 # sacctmgr.1, SPECIFICATIONS FOR QOS: Flags, of all the versions.
 _FLAGS = (
@@ -649,6 +654,7 @@ def _word(kind, value):
 
 def _written(kind, name, new, old):
     """Write a value as sacctmgr takes it; what is cleared is -1, in a TRES limit one by one."""
+    name = _SPELT.get(name, name)
     if kind == "tres":
         gone = {tres: -1 for tres in old or {} if tres not in (new or {})}
         return f"{name}=" + ",".join(f"{k}={v}" for k, v in {**(new or {}), **gone}.items())

@@ -36,6 +36,8 @@ SCHEMA: dict[str, Any] = {
         "wait": int,
         "check": bool,
         "check_user": str,
+        # What they hold is checked by slurm_acct.managed, which knows what slurmdbd has.
+        "accounting": {"qos": None, "accounts": None, "users": None, "absent": None},
     },
 }
 HOST_KEYS: dict[str, Any] = {"roles": list, "primary": bool, "name": str, "address": str}
@@ -206,6 +208,7 @@ def resolve(
                 "check_user": slurm["check_user"] if slurm.get("check") else None,
                 "node": own_line(host["name"], slurm, nodes),
                 "files": files(settings, table, system.get("values", {})),
+                "accounting": accounting(settings, table, host["id"]),
             },
         }
     return host
@@ -655,6 +658,18 @@ def files(
             }
         },
     }
+
+
+def accounting(
+    settings: dict[str, Any], table: dict[str, Any], minion_id: str
+) -> dict[str, Any] | None:
+    """Compose the arguments of slurm_acct.managed; None on a host that leaves it to another."""
+    wanted = settings["slurm"].get("accounting")
+    controllers = [target for target, row in table.items() if "controller" in row["roles"]]
+    primary = next((t for t in controllers if table[t].get("primary")), controllers[0])
+    if not wanted or minion_id != primary:
+        return None
+    return {"name": settings["cluster"], "wait": settings["slurm"]["wait"], **wanted}
 
 
 def with_addresses(line: dict[str, Any], addresses: dict[str, str]) -> dict[str, Any]:
