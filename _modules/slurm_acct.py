@@ -161,21 +161,26 @@ def _words(result):
     return said or f"exit code {result['retcode']}"
 
 
-def _rows(what, fields, timeout, options=()):
+def _ask(words, timeout):
+    """Return what sacctmgr prints; a failure is raised in Slurm's own words."""
+    result = _sacctmgr(["--parsable2", "--noheader", *words], timeout)
+    if result["retcode"]:
+        raise CommandExecutionError(f"sacctmgr: {_words(result)}")
+    return result["stdout"]
+
+
+def _rows(what, fields, timeout, options=(), ids=None):
     """
     Ask for fields of one kind of entity; return one list of texts a row.
 
     The first field is a number, and only the last may hold anything: sacctmgr escapes neither the
     separator nor a line's end, so a line that begins no row belongs to the row above it.
     """
-    argv = ["--parsable2", "--noheader", "show", what, *options, f"format={','.join(fields)}"]
-    result = _sacctmgr(argv, timeout)
-    if result["retcode"]:
-        raise CommandExecutionError(f"sacctmgr: {_words(result)}")
-    return parse_rows(result["stdout"], len(fields))
+    text = _ask(["show", what, *options, f"format={','.join(fields)}"], timeout)
+    return parse_rows(text, len(fields), ids)
 
 
-def parse_rows(text, columns):
+def parse_rows(text, columns, ids=None):
     """
     Split what ``sacctmgr --parsable2 --noheader`` prints into rows.
 
@@ -189,6 +194,9 @@ def parse_rows(text, columns):
         The output (string), of a format whose first field is a number.
     columns
         How many fields it has (integer); the last one keeps every ``|`` and every new line.
+    ids
+        The numbers that a row may begin with (list of strings), each once; default: any. With them
+        no text can pass for a row.
 
     Returns a list of lists of texts.
 
@@ -196,9 +204,13 @@ def parse_rows(text, columns):
     """
     separators = columns - 1
     begins = re.compile(rf"[0-9]+(?:\|[^|]*){{{separators - 1}}}\|")
-    rows = []
+    rows: list[list[str]] = []
+    left = None if ids is None else set(ids)
     for line in text.removesuffix("\n").split("\n"):
-        if begins.match(line):
+        number = line.partition("|")[0]
+        if begins.match(line) and (left is None or number in left):
+            if left is not None:
+                left.discard(number)
             rows.append(line.split("|", separators))
         elif rows:
             rows[-1][-1] += f"\n{line}"
@@ -224,11 +236,7 @@ def clusters(timeout=30):
 
     Source: sacctmgr.1, LIST/SHOW CLUSTER FORMAT OPTIONS.
     """
-    argv = ["--parsable2", "--noheader", "show", "cluster", "format=Cluster"]
-    result = _sacctmgr(argv, timeout)
-    if result["retcode"]:
-        raise CommandExecutionError(f"sacctmgr: {_words(result)}")
-    return result["stdout"].split()
+    return _ask(["show", "cluster", "format=Cluster"], timeout).split()
 
 
 def tres(timeout=30):
@@ -277,10 +285,11 @@ def qos(timeout=30):
     """
     listed = {name: row for name, row in _QOS.items() if row[1]}
     fields = ["ID", *(field for _, field, _ in listed.values()), "Name"]
-    texts = dict(_rows("qos", ["ID", "Description"], timeout))
+    rows = _rows("qos", fields, timeout)
+    texts = dict(_rows("qos", ["ID", "Description"], timeout, ids=[row[0] for row in rows]))
     return {
         row[-1]: {"Description": texts.get(row[0], ""), **_settings(listed, row[1:-1])}
-        for row in _rows("qos", fields, timeout)
+        for row in rows
     }
 
 
@@ -350,11 +359,12 @@ def accounts(cluster, timeout=30):
 
 def _accounts(found, timeout):
     own = {each["account"]: each for each in found if not each["user"]}
-    texts = {field: _texts(own, field, timeout) for field in ("Description", "Organization")}
+    # Of every cluster, for the rows of all of them are among those with texts.
+    names = _ask(["show", "account", "format=Account"], timeout).splitlines()
+    texts = {field: _texts(names, field, timeout) for field in ("Description", "Organization")}
     return {
         name: {
-            "Description": texts["Description"].get(name, ""),
-            "Organization": texts["Organization"].get(name, ""),
+            **{field: texts[field].get(name, "") for field in texts},
             "Parent": each["parent"],
             **each["limits"],
         }
@@ -364,20 +374,16 @@ def _accounts(found, timeout):
 
 def _texts(names, field, timeout):
     """Return a free text of each account; accounts have no number for a row to begin with."""
-    argv = ["--parsable2", "--noheader", "show", "account", f"format=Account,{field}"]
-    result = _sacctmgr(argv, timeout)
-    if result["retcode"]:
-        raise CommandExecutionError(f"sacctmgr: {_words(result)}")
+    left = set(names)
     texts: dict[str, str] = {}
     last = None
-    for line in result["stdout"].removesuffix("\n").split("\n"):
-        # An account of another cluster alone is not among the names, and is not asked about.
-        name = max((n for n in names if line.startswith(f"{n}|")), key=len, default=None)
+    printed = _ask(["show", "account", f"format=Account,{field}"], timeout)
+    for line in printed.removesuffix("\n").split("\n"):
+        name = max((n for n in left if line.startswith(f"{n}|")), key=len, default=None)
         if name:
+            left.discard(name)
             texts[name] = line[len(name) + 1 :]
             last = name
-        elif "|" in line:
-            last = None
         elif last:
             texts[last] += f"\n{line}"
     return texts
@@ -414,11 +420,8 @@ def _users(found, cluster, timeout):
         if each["user"]:
             user = listed.setdefault(each["user"], {**_defaults(_USER), "accounts": {}})
             user["accounts"][_key(each["account"], each["partition"])] = each["limits"]
-    argv = ["--parsable2", "--noheader", "show", "user", "WithAssoc", f"cluster={cluster}"]
-    result = _sacctmgr([*argv, "format=User,AdminLevel,DefaultAccount"], timeout)
-    if result["retcode"]:
-        raise CommandExecutionError(f"sacctmgr: {_words(result)}")
-    for line in result["stdout"].splitlines():
+    words = ["show", "user", "WithAssoc", f"cluster={cluster}"]
+    for line in _ask([*words, "format=User,AdminLevel,DefaultAccount"], timeout).splitlines():
         name, _, rest = line.partition("|")
         level, _, account = rest.partition("|")
         if name in listed:
@@ -439,7 +442,7 @@ def read(cluster, timeout=30):
     cluster
         Name of the cluster (string).
     timeout
-        Bound of each question in seconds; there are eight.
+        Bound of each question in seconds; there are nine.
 
     Returns ``{"cluster", "clusters", "tres", "qos", "accounts", "users"}``.
 
