@@ -32,7 +32,7 @@ from salt.exceptions import CommandExecutionError, SaltInvocationError
 __salt__: dict
 
 # Parameter to its kind, its field in sacctmgr's format, and what it is when nobody has set it.
-_LIMITS = {
+_LIMITS: dict[str, tuple] = {
     "GrpJobs": ("count", "GrpJobs", None),
     "GrpJobsAccrue": ("count", "GrpJobsAccrue", None),
     "GrpSubmitJobs": ("count", "GrpSubmit", None),
@@ -45,7 +45,7 @@ _LIMITS = {
     "MaxTRESPerNode": ("tres", "MaxTRESPerNode", None),
     "MaxWall": ("wall", "MaxWall", None),
 }
-_QOS = {
+_QOS: dict[str, tuple] = {
     "Description": ("text", None, None),
     "Priority": ("count", "Priority", 0),
     "GraceTime": ("seconds", "GraceTime", 0),
@@ -69,7 +69,7 @@ _QOS = {
     "MaxTRESRunMinsPerUser": ("tres", "MaxTRESRunMinsPU", None),
     "MinTRESPerJob": ("tres", "MinTRES", None),
 }
-_ASSOCIATION = {
+_ASSOCIATION: dict[str, tuple] = {
     "Fairshare": ("share", "Share", 1),
     "Priority": ("count", "Priority", None),
     **_LIMITS,
@@ -79,13 +79,13 @@ _ASSOCIATION = {
     "DefaultQOS": ("name", "DefaultQOS", None),
     "QOS": ("names", "QOS", []),
 }
-_ACCOUNT = {
+_ACCOUNT: dict[str, tuple] = {
     "Description": ("text", None, None),
     "Organization": ("text", None, None),
     "Parent": ("name", None, "root"),
     **_ASSOCIATION,
 }
-_USER = {
+_USER: dict[str, tuple] = {
     "DefaultAccount": ("name", None, None),
     "AdminLevel": ("level", None, "None"),
     "accounts": ("accounts", None, {}),

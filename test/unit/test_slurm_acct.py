@@ -467,10 +467,15 @@ def test_apply_is_immediate_and_stops_at_slurms_refusal(answer):
 
 
 @pytest.fixture
-def managed(monkeypatch):
+def jobs():
+    """Return the queue that the states see."""
+    return []
+
+
+@pytest.fixture
+def managed(monkeypatch, jobs):
     """Return the state managed over a slurmdbd that does what a plan's changes say."""
     current = world()
-    jobs: list[dict] = []
 
     def apply(steps):
         for step in steps:
@@ -491,7 +496,6 @@ def managed(monkeypatch):
         monkeypatch.setitem(states.__opts__, "test", test)
         return states.managed("galaxy", wait=0, **arguments)
 
-    managed.jobs = jobs
     return managed
 
 
@@ -505,8 +509,8 @@ def test_a_test_run_tells_what_the_real_one_changes_and_the_next_run_nothing(man
 
 
 @pytest.mark.parametrize("test", [True, False])
-def test_a_removal_while_jobs_are_there_is_refused(managed, test):
-    managed.jobs.append({"id": "7", "user": "ada", "account": "optics"})
+def test_a_removal_while_jobs_are_there_is_refused(managed, jobs, test):
+    jobs.append({"id": "7", "user": "ada", "account": "optics"})
     refused = managed(test=test, absent={"users": ["ada"]})
     assert (refused["result"], refused["changes"]) == (False, {})
     assert "user ada cannot be removed while jobs are there: 7;" in refused["comment"]
