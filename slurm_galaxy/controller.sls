@@ -55,4 +55,14 @@ The controller answers:
     - wait: {{ slurm.wait }}
     - require:
       - slurm: slurmctld runs with its configuration
+{%- if slurm.accounting %}
+
+Accounts, users and limits are as the pillar has them:
+  slurm_acct.managed:
+    {%- for argument, value in slurm.accounting.items() %}
+    - {{ argument }}: {{ value | json }}
+    {%- endfor %}
+    - require:
+      - slurm: The controller answers
+{%- endif %}
 {%- endif %}

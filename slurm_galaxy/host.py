@@ -43,6 +43,8 @@ SCHEMA: dict[str, Any] = {
         "wait": int,
         "check": bool,
         "check_user": str,
+        # What they hold is checked by slurm_acct.managed, which knows what slurmdbd has.
+        "accounting": {"qos": None, "accounts": None, "users": None, "absent": None},
     },
 }
 HOST_KEYS: dict[str, Any] = {"roles": list, "primary": bool, "name": str, "address": str}
@@ -217,6 +219,7 @@ def resolve(
                 "allow_disruption": slurm.get("allow_disruption", []),
                 "scripts": scripts(slurm, system["conf_dir"]),
                 "files": files(settings, table, system),
+                "accounting": accounting(settings, host["name"], controllers(table)[0]),
             },
         }
     return host
@@ -707,6 +710,14 @@ def files(
         if content:
             composed[file] = {argument or opener(content[0]): content}
     return composed
+
+
+def accounting(settings: dict[str, Any], name: str, primary: str) -> dict[str, Any] | None:
+    """Compose the arguments of slurm_acct.managed; None on a host that leaves it to another."""
+    wanted = settings["slurm"].get("accounting")
+    if not wanted or name != primary:
+        return None
+    return {"name": settings["cluster"], "wait": settings["slurm"]["wait"], **wanted}
 
 
 def with_addresses(line: dict[str, Any], addresses: dict[str, str]) -> dict[str, Any]:

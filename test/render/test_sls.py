@@ -60,7 +60,7 @@ class TestEveryHost:
     def test_every_argument_is_one_that_its_state_takes(self, minion):
         for chunk in minion.show("show_low_sls", "slurm_galaxy"):
             function = f"{chunk['state']}.{chunk['fun']}"
-            if chunk["state"] in ("slurm", "slurm_conf", "munge"):
+            if chunk["state"] in ("slurm", "slurm_acct", "slurm_conf", "munge"):
                 states = load(f"_states/{chunk['state']}.py")
                 signature = inspect.signature(getattr(states, chunk["fun"]))
             else:
@@ -154,3 +154,32 @@ def test_a_warning_does_not_keep_the_roles_from_being_applied(render):
     assert warning["result"] is True
     assert warning["warnings"][0].startswith("slurm:nodes: gpu1 is a node of Slurm")
     assert any(chunk["fun"] == "controller_up" for chunk in low)
+
+
+ACCOUNTING = {"qos": {"high": {"MaxJobsPerUser": 1}}, "absent": {"users": ["bob"]}}
+
+
+def accounting(pillar):
+    pillar["hosts"]["head.lab.test"]["primary"] = True
+    pillar["hosts"]["spare.lab.test"] = {"roles": ["controller"]}
+    pillar["slurm"]["accounting"] = ACCOUNTING
+
+
+def test_the_primary_controller_brings_accounting_about_last(render):
+    low = render(accounting, host="head")
+    *_, last = [chunk for chunk in low if chunk["__sls__"].endswith("controller")]
+    assert (last["state"], last["fun"], last["name"]) == ("slurm_acct", "managed", "lab")
+    assert {key: last[key] for key in ACCOUNTING} == ACCOUNTING
+    assert last["wait"] == 90
+
+
+@pytest.mark.parametrize("host", ["spare", "node1"])
+def test_no_other_host_touches_accounting(render, host):
+    low = render(accounting, host=host)
+    assert low
+    assert not [chunk for chunk in low if chunk["state"] == "slurm_acct"]
+
+
+def test_a_misspelt_key_of_accounting_is_a_problem(render):
+    low = render(lambda pillar: pillar["slurm"].update(accounting={"qoz": {}}), host="head")
+    assert the_problem(low) == ("slurm:accounting:qoz: there is no such key; did you mean qos?")
