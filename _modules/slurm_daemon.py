@@ -401,7 +401,11 @@ def bring(name, action, folder="/etc/slurm", primary=True, unit=None, wait=60):
             if "timed out" not in str(exc).lower():
                 raise
     else:
-        _run(["systemctl", action, unit], wait)
+        try:
+            _run(["systemctl", action, unit], wait)
+        except CommandExecutionError as exc:
+            said = _journal(unit, begun)
+            raise CommandExecutionError(f"{exc}; {said}" if said else str(exc)) from exc
     settle = SETTLE if action in ("start", "restart") else 0
     while True:
         status = _status(unit)

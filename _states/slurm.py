@@ -19,6 +19,8 @@ Bring Slurm's daemons to what is on disk, and wait until they answer.
 """
 
 import math
+import re
+import socket
 import time
 from typing import Any
 
@@ -31,6 +33,8 @@ POLL = 0.5  # seconds
 # sinfo(1), NODE STATE CODES: what a node may be doing when it is of use.
 WORKING = frozenset({"IDLE", "MIXED", "ALLOCATED", "COMPLETING", "PLANNED", "RESERVED"})
 LOST = frozenset({"NOT_RESPONDING", "INVALID_REG", "POWERED_DOWN", "POWERING_DOWN", "DRAIN"})
+# src/interfaces/gres.c: what slurmctld writes as the reason.
+FEWER_GRES = re.compile(r"gres/\S+ count reported lower than configured")
 SLURM_USER = "slurm"  # who sets a reason when slurmctld itself gives a node up
 
 
@@ -123,6 +127,8 @@ def _current(name, folder, unit, primary, wait, candidate=None):
             )
             return ret
         __salt__["slurm_daemon.bring"](name, action, folder, primary, unit, wait)
+        if name == "slurmd" and _counts_gres(need["changes"]):
+            _return_to_service()
     except CommandExecutionError as err:
         ret["changes"] = {}
         ret["result"] = None if __opts__["test"] else False
@@ -135,6 +141,18 @@ def _current(name, folder, unit, primary, wait, candidate=None):
 def _counts_gres(changes):
     """Tell whether a node would report other generic resources than before."""
     return any(c["parameter"] in ("Gres", "GresTypes") for c in changes or ())
+
+
+def _return_to_service():
+    """Resume this node if slurmctld drained it for the gres that it has now.
+
+    The controller that was first to know of new gres has counted none here until slurmd was
+    brought to them; 24.11 leaves such a node drained.
+    """
+    for node in __salt__["slurm.nodes"]([socket.gethostname().partition(".")[0]]):
+        by_slurm = node["reason_user"] == SLURM_USER
+        if "DRAIN" in node["flags"] and by_slurm and FEWER_GRES.match(node["reason"] or ""):
+            __salt__["slurm.resume"]([node["name"]])
 
 
 def _followed(wait):

@@ -482,9 +482,7 @@ def test_a_daemon_that_dies_after_its_restart_gets_its_last_good_files_back(slur
     drop_in = "/etc/systemd/system/slurmctld.service.d/dies.conf"
     dies = "grep -q MaxJobCount=7000 /etc/slurm/slurm.conf && sleep 1 && echo fatal: too many jobs"
     start = slurm.sh("head", "sed -n 's/^ExecStart=//p' /lib/systemd/system/slurmctld.service")
-    text = (
-        f"[Service]\nType=simple\nExecStart=\nExecStart=/bin/sh -c '{dies} && exit 1; exec {start}'"
-    )
+    text = f"[Service]\nExecStart=\nExecStart=/bin/sh -c '{dies} && exit 1; exec {start}'"
     slurm.sh("head", f"mkdir -p {drop_in.rpartition('/')[0]}; cat >{drop_in}", input=text + "\n")
     slurm.run("head", "systemctl", "daemon-reload")
     # A restart on any version: from 23.11 on a mere reconfigure would do for MaxJobCount.
