@@ -100,6 +100,7 @@ def remember(name, folder="/etc/slurm", unit=None):
             target = new / "files" / path.relative_to(folder)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, target)
+            os.chown(target, path.stat().st_uid, path.stat().st_gid)
         (new / "invocation").write_text(_status(unit or name)["invocation"])
         shutil.rmtree(copy, ignore_errors=True)
         new.rename(copy)

@@ -79,7 +79,6 @@ def mod_watch(
     unit: str | None = None,
     primary: bool = True,
     wait: int = 60,
-    candidate: str | None = None,
     **_requisites: Any,
 ) -> dict[str, Any]:
     """
@@ -87,9 +86,6 @@ def mod_watch(
 
     name, folder, unit, primary, wait, sfun
         As Salt passes them on from the watching state.
-
-    candidate
-        The directory with what the files would become.
     """
     stage = f"{__opts__['cachedir']}/slurm_conf/{folder.strip('/')}"
     return _current(name, folder, unit, primary, wait, stage if __opts__["test"] else None)

@@ -63,6 +63,18 @@ def test_daemon_current_says_so_where_there_is_no_such_daemon(minion):
     assert "Unit slurmdbd.service not found" in report["comment"]
 
 
+def test_files_come_back_with_their_owners_and_modes(minion):
+    minion.sh(f"cp -a {CONF} /root/kept; chown slurm:munge {CONF}; chmod 640 {CONF}")
+    try:
+        minion.call("slurm_daemon.remember", "slurmctld")
+        minion.sh(f"echo '# more' >>{CONF}; chown root:root {CONF}; chmod 644 {CONF}")
+        assert minion.call("slurm_daemon.put_back", "slurmctld") == [CONF]
+        assert minion.sh(f"stat -c '%U %G %a' {CONF}") == "slurm munge 640\n"
+        assert minion.sh(f"tail -c7 {CONF}") != "# more\n"
+    finally:
+        minion.sh(f"mv /root/kept {CONF}")
+
+
 def test_what_a_daemon_has_loaded_is_closed_to_others(minion):
     minion.state("slurm.daemon_current", "slurmctld")
     folder = "/var/cache/salt/minion/slurm_daemon/etc/slurm/slurmctld"
