@@ -100,7 +100,6 @@ def remember(name, folder="/etc/slurm", unit=None):
             target = new / "files" / path.relative_to(folder)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, target)
-            os.chown(target, path.stat().st_uid, path.stat().st_gid)
         (new / "invocation").write_text(_status(unit or name)["invocation"])
         shutil.rmtree(copy, ignore_errors=True)
         new.rename(copy)
@@ -113,7 +112,7 @@ def remember(name, folder="/etc/slurm", unit=None):
 
 def put_back(name, folder="/etc/slurm"):
     """
-    Put the files back that a daemon loaded last, with their owners and modes.
+    Put the files back that a daemon loaded last, with the owners and modes that they have now.
 
     CLI Example:
 
@@ -137,8 +136,10 @@ def put_back(name, folder="/etc/slurm"):
                 continue
             beside = target.with_name(f".{target.name}.back")
             shutil.copy2(path, beside)
-            status = path.stat()
-            os.chown(beside, status.st_uid, status.st_gid)
+            if target.exists():  # Salt gives all of its cache to root whenever it starts
+                status = target.stat()
+                os.chown(beside, status.st_uid, status.st_gid)
+                beside.chmod(status.st_mode)
             beside.replace(target)
             changed.append(str(target))
         kept = {path.relative_to(copy) for path in _files(name, copy)}
