@@ -19,10 +19,10 @@ def test_a_test_run_after_it_is_exact(minion):
 
 
 def test_a_problem_fails_alone(minion):
-    pillar = {"slurm_galaxy": {"slurm": {"config": {"JobRequeue": True}}}}
+    pillar = {"slurm_galaxy": {"slurm": {"config": {"ClusterName": "x"}}}}
     (only,) = minion.call("state.apply", "slurm_galaxy", pillar=pillar).values()
     assert only["result"] is False
-    assert only["comment"].startswith("slurm:config:JobRequeue: takes no YES or NO")
+    assert only["comment"].startswith("slurm:config:ClusterName: comes from cluster; remove it here")
 
 
 def test_an_account_with_another_uid_is_not_renumbered(minion):
