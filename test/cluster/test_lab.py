@@ -61,10 +61,10 @@ def test_logs_show_the_journal(up):
 
 
 def test_a_problem_fails_the_apply_and_shows_its_sentence(up):
-    pillar = '{"slurm_galaxy": {"slurm": {"config": {"JobRequeue": true}}}}'
+    pillar = '{"slurm_galaxy": {"slurm": {"config": {"ClusterName": "x"}}}}'
     done = run("apply", "head*", "--", f"pillar={pillar}")
     assert done.returncode == 1
-    assert "slurm:config:JobRequeue: takes no YES or NO" in done.stdout
+    assert "slurm:config:ClusterName: comes from cluster" in done.stdout
     assert f"test/lab --name {NAME} logs head" in done.stdout
 
 

@@ -32,11 +32,11 @@ def test_a_test_run_on_a_fresh_host_changes_nothing(lab, host):
 
 @pytest.mark.parametrize("test", ["True", "False"])
 def test_a_problem_of_the_pillar_fails_alone_in_both_modes(lab, test):
-    pillar = json.dumps({"slurm_galaxy": {"slurm": {"config": {"JobRequeue": True}}}})
+    pillar = json.dumps({"slurm_galaxy": {"slurm": {"config": {"ClusterName": "x"}}}})
     args = ("slurm_galaxy", f"pillar={pillar}", f"test={test}")
     (only,) = lab.salt("head.lab.test", "state.apply", *args)["head.lab.test"].values()
     assert only["result"] is False
-    assert only["comment"].startswith("slurm:config:JobRequeue: takes no YES or NO")
+    assert only["comment"].startswith("slurm:config:ClusterName: comes from cluster")
     assert lab.exec("head", ["sh", "-c", TRACES], check=False).stdout == ""
 
 

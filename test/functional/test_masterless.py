@@ -22,7 +22,7 @@ def test_a_problem_fails_alone(minion):
     pillar = {"slurm_galaxy": {"slurm": {"config": {"ClusterName": "x"}}}}
     (only,) = minion.call("state.apply", "slurm_galaxy", pillar=pillar).values()
     assert only["result"] is False
-    assert only["comment"].startswith("slurm:config:ClusterName: comes from cluster; remove it here")
+    assert only["comment"].startswith("slurm:config:ClusterName: comes from cluster")
 
 
 def test_an_account_with_another_uid_is_not_renumbered(minion):
