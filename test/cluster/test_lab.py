@@ -76,7 +76,7 @@ def test_a_problem_fails_the_apply_and_shows_its_sentence(up):
             f"up with suite bookworm, not trixie; run `test/lab --name {NAME} down`",
         ),
         (["up", "--topology", "single"], "up with topology default, not single"),
-        (["exec", "nobody", "--", "true"], "no host 'nobody' in lab test-lab: salt, head, node1"),
+        (["exec", "nobody", "--", "true"], f"no host 'nobody' in lab {NAME}: salt, head, node1"),
     ],
 )
 def test_a_mistake_gets_one_sentence(up, argv, says):
