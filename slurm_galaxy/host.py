@@ -226,10 +226,10 @@ def resolve(
     system = {} if found else find_system(merge(osmap, settings.get("os", {})), grains)
     lacking = [key for key in SYSTEM_NEEDS if key not in system]
     if lacking and not found:
+        what = " and no ".join(lacking) if system else "entry"
         problems.append(
-            f"os: {grains['id']} runs {grains['osfinger']}, and osmap.yaml has no "
-            f"{' and no '.join(lacking)} for it; it knows {', '.join(sorted(osmap))}; give "
-            f"{grains['osfinger']} an entry of your own (README, Other systems)"
+            f"{grains['id']} runs {grains['osfinger']}, for which osmap.yaml has no {what}; it "
+            f"knows {', '.join(sorted(osmap))}; give it one in os (README, Other systems)"
         )
     repos = named_repos(system.get("repos", {}), settings.get("repos", {}))
     problems += (found := check_repos(settings.get("repos", {}), repos))

@@ -1,5 +1,7 @@
 """Rotation of the daemons' logs: into the new file, without a restart, and no job is hurt."""
 
+import re
+
 import pytest
 from engine import wait_for
 
@@ -16,7 +18,7 @@ def rotated(request, cluster):
 
     sh("command -v logrotate || apt-get install -qq -y --no-install-recommends logrotate")
     job = sh("sbatch --parsable -w node1 -o /dev/null --wrap 'sleep 600'", "head")
-    wait_for(lambda: sh(f"squeue -h -j {job} -o %T", "head") == "RUNNING", "the job runs", 60)
+    wait_for("the job runs", lambda: sh(f"squeue -h -j {job} -o %T", "head") == "RUNNING")
     log = f"/var/log/slurm/{daemon}.log"
     before = sh(f"systemctl show -p InvocationID,MainPID {daemon}; stat -c %i {log}")
     sh(f"logrotate -f /etc/logrotate.d/{daemon}")
@@ -26,13 +28,12 @@ def rotated(request, cluster):
 
 def test_the_daemon_writes_into_the_new_file_and_is_the_same_process(rotated):
     sh, daemon, log, before, _ = rotated
-    pid = before.splitlines()[[x.startswith("MainPID") for x in before.splitlines()].index(True)]
-    number = pid.partition("=")[2]
+    pid = re.search(r"MainPID=(\d+)", before).group(1)
 
     def reopened():
-        return log in sh(f"readlink /proc/{number}/fd/* || true").split()
+        return log in sh(f"readlink /proc/{pid}/fd/* || true").split()
 
-    wait_for(reopened, f"{daemon} has {log} open", 30)
+    wait_for(f"{daemon} has {log} open", reopened)
     after = sh(f"systemctl show -p InvocationID,MainPID {daemon}; stat -c %i {log}")
     assert before.splitlines()[:2] == after.splitlines()[:2]
     assert before.splitlines()[2] != after.splitlines()[2]
@@ -41,7 +42,7 @@ def test_the_daemon_writes_into_the_new_file_and_is_the_same_process(rotated):
 def test_what_happens_later_is_in_the_new_file(rotated):
     sh, daemon, log, _, _ = rotated
     job = sh("sbatch --parsable -w node1 -o /dev/null --wrap true", "head")
-    wait_for(lambda: job in sh(f"cat {log}"), f"job {job} is in {log}", 60)
+    wait_for(f"job {job} is in {log}", lambda: job in sh(f"cat {log}"))
 
 
 def test_the_running_job_goes_on(rotated):
