@@ -4,6 +4,7 @@ import functools
 import logging
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import lab
 import salt.config
@@ -11,6 +12,7 @@ import salt.loader
 import salt.pillar
 import yaml
 from loading import TREE
+from salt.grains import core
 
 # What this formula asks of the grains, on the system whose rendering is looked at.
 DEBIAN_12 = {
@@ -66,3 +68,27 @@ class Minion:
         shown = self.modules[f"state.{function}"](sls)
         assert not isinstance(shown, list) or all(isinstance(c, dict) for c in shown), shown
         return shown
+
+
+OS_RELEASE = TREE / "test/fixtures/os-release"
+
+
+def grains_of(system: str) -> dict[str, Any]:
+    """
+    Compute the grains of a system from its os-release, with Salt's own functions.
+
+    system
+        Name of a file of test/fixtures/os-release.
+    """
+    text = (OS_RELEASE / system).read_text()
+    release = dict(line.split("=", 1) for line in text.splitlines())
+    release = {"ID_LIKE": "", **{key: value.strip('"') for key, value in release.items()}}
+    with (
+        mock.patch.object(core, "_freedesktop_os_release", lambda: release),
+        # As with a working lsb_release, which leaves the word to os-release: this machine's own
+        # /etc/lsb-release is not to be read.
+        mock.patch.object(core, "_linux_lsb_distrib_data", lambda: ({}, False)),
+    ):
+        grains = core._linux_distribution_data()
+    grains |= core._osrelease_data(grains["os"], grains["osfullname"], grains.get("osrelease", ""))
+    return {"kernel": "Linux", "init": "systemd", **grains}
