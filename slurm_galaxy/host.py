@@ -183,6 +183,8 @@ def resolve(
     Returns ``{id, name, roles, settings, problems, warnings}``. With problems, ``settings`` is
     empty and nothing may be applied.
     """
+    # Salt has no osfinger for a system whose os-release has no version: sid, by way of lsb_release.
+    grains = {"osfinger": grains["os_family"], **grains}
     problems: list[str] = []
     warnings: list[str] = []
     host: dict[str, Any] = {

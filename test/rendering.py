@@ -90,5 +90,7 @@ def grains_of(system: str) -> dict[str, Any]:
         mock.patch.object(core, "_linux_lsb_distrib_data", lambda: ({}, False)),
     ):
         grains = core._linux_distribution_data()
-    grains |= core._osrelease_data(grains["os"], grains["osfullname"], grains.get("osrelease", ""))
+    if grains.get("osrelease"):  # sid has none, and then no osfinger: core.os_data
+        facts = [grains[key] for key in ("os", "osfullname", "osrelease")]
+        grains |= core._osrelease_data(*facts)
     return {"kernel": "Linux", "init": "systemd", **grains}

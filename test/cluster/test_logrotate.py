@@ -40,7 +40,7 @@ def test_the_daemon_writes_into_the_new_file_and_is_the_same_process(rotated):
 
 
 def test_what_happens_later_is_in_the_new_file(rotated):
-    sh, daemon, log, _, _ = rotated
+    sh, _, log, _, _ = rotated
     job = sh("sbatch --parsable -w node1 -o /dev/null --wrap true", "head")
     wait_for(f"job {job} is in {log}", lambda: job in sh(f"cat {log}"))
 

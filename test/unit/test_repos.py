@@ -97,5 +97,5 @@ def test_a_binary_key_of_the_file_server_is_armoured(gpg, tmp_path):
 
 def test_a_file_that_is_not_there_is_named():
     module = load("_modules/repos.py", __salt__={"cp.cache_file": lambda url: ""})
-    with pytest.raises(CommandExecutionError, match="there is no salt://one.asc"):
+    with pytest.raises(CommandExecutionError, match=r"there is no salt://one\.asc"):
         module.read_key("salt://one.asc")
