@@ -28,7 +28,7 @@ def rotated(request, cluster):
 
 def test_the_daemon_writes_into_the_new_file_and_is_the_same_process(rotated):
     sh, daemon, log, before, _ = rotated
-    pid = re.search(r"MainPID=(\d+)", before).group(1)
+    pid = "".join(re.findall(r"MainPID=(\d+)", before))
 
     def reopened():
         return log in sh(f"readlink /proc/{pid}/fd/* || true").split()
