@@ -11,6 +11,7 @@ include:
   - slurm_galaxy.sync
   - slurm_galaxy.munge
   - slurm_galaxy.common
+  - slurm_galaxy.logrotate
 
 The directory of slurmctld's state is closed to others:
   file.directory:

@@ -12,6 +12,7 @@ include:
   - slurm_galaxy.sync
   - slurm_galaxy.munge
   - slurm_galaxy.common
+  - slurm_galaxy.logrotate
 
 The directory of slurmd's spool exists:
   file.directory:

@@ -28,6 +28,8 @@ SCHEMA: dict[str, Any] = {
     "hosts": None,
     "munge": {"key": str, "key_base64": str, "key_source": str},
     "users": {"slurm": {"uid": int, "gid": int}, "munge": {"uid": int, "gid": int}},
+    "os": None,
+    "repos": None,
     "slurm": {
         "config": None,
         "nodes": list,
@@ -46,6 +48,37 @@ SCHEMA: dict[str, Any] = {
         # What they hold is checked by slurm_acct.managed, which knows what slurmdbd has.
         "accounting": {"qos": None, "accounts": None, "users": None, "absent": None},
     },
+}
+# An entry of osmap.yaml, or of the site's own below slurm_galaxy:os, and which of it must be there.
+SYSTEM_KEYS: dict[str, Any] = {
+    "packager": str,
+    "has_slurm": bool,
+    "conf_dir": str,
+    "nologin": str,
+    "packages": None,
+    "services": None,
+    "logrotate": None,
+    "values": None,
+    "drmaa": None,
+    "repos": None,
+}
+SYSTEM_NEEDS = ("packager", "conf_dir", "nologin", "packages", "services")
+REPO_KEYS: dict[str, Any] = {
+    "enabled": bool,
+    "signed": bool,
+    "key": str,
+    "key_source": str,
+    "key_path": str,
+    "fingerprint": str,
+    "systems": list,
+    "uri": str,
+    "suite": str,
+    "components": list,
+    "baseurl": str,
+    "metalink": str,
+    "exclude": str,
+    "description": str,
+    "in_place": bool,
 }
 HOST_KEYS: dict[str, Any] = {"roles": list, "primary": bool, "name": str, "address": str}
 KINDS = {
@@ -134,7 +167,8 @@ def resolve(
         The mapping below ``slurm_galaxy``.
 
     grains
-        Salt's core grains: ``id``, ``localhost``, ``os_family`` and ``osfinger`` are used.
+        Salt's core grains: ``id``, ``localhost``, ``os_family``, ``osfinger`` and
+        ``osmajorrelease`` are used.
 
     defaults, osmap
         The contents of ``defaults.yaml`` and ``osmap.yaml``.
@@ -151,6 +185,8 @@ def resolve(
     Returns ``{id, name, roles, settings, problems, warnings}``. With problems, ``settings`` is
     empty and nothing may be applied.
     """
+    # Salt has no osfinger for a system whose os-release has no version: sid, by way of lsb_release.
+    grains = {"osfinger": grains["os_family"], **grains}
     problems: list[str] = []
     warnings: list[str] = []
     host: dict[str, Any] = {
@@ -190,15 +226,25 @@ def resolve(
     if nodes and not found:
         problems += check_nodes(nodes, table, slurm, host)
         warnings += uncovered(nodes, table)
-    system = merge(osmap.get(grains["os_family"], {}), osmap.get(grains["osfinger"], {}))
-    if not system:
+    problems += (found := check_systems(settings.get("os", {}), osmap))
+    system = {} if found else find_system(merge(osmap, settings.get("os", {})), grains)
+    lacking = [key for key in SYSTEM_NEEDS if key not in system]
+    if lacking and not found:
+        what = " and no ".join(lacking) if system else "entry"
         problems.append(
-            f"{grains['id']} runs {grains['osfinger']}, for which osmap.yaml has no entry; "
-            f"it knows {', '.join(sorted(osmap))}"
+            f"{grains['id']} runs {grains['osfinger']}, for which osmap.yaml has no {what}; it "
+            f"knows {', '.join(sorted(osmap))}; give it one in os (README, Other systems)"
         )
+    repos = named_repos(system.get("repos", {}), settings.get("repos", {}))
+    problems += (found := check_repos(settings.get("repos", {}), repos))
+    if not lacking and not found:
+        repos = {name: r for name, r in repos.items() if applies(r, system, grains)}
+        warnings += doubts(repos, system, settings.get("repos", {}))
     if not problems:
         host["settings"] = {
             "os": system,
+            "repos": [compose_repo(name, repo, system) for name, repo in repos.items()],
+            "logrotate": rotations(host, system, slurm["config"]),
             "munge": settings.get("munge", {}),
             "users": {
                 user: {**ids, "new": accounts[user]["uid"] is None}
@@ -750,3 +796,195 @@ def log_dirs(config: dict[str, Any]) -> list[str]:
     """List the directories that must exist before the daemons open their logs there."""
     logs = (parameter(config, name) for name in ("SlurmctldLogFile", "SlurmdLogFile"))
     return sorted({log.rpartition("/")[0] for log in logs if log})
+
+
+# The system, and the repositories that packages come from.
+
+
+def find_system(osmap: dict[str, Any], grains: dict[str, Any]) -> dict[str, Any]:
+    """Merge the entries of a system, from the general to the particular."""
+    family = grains["os_family"]
+    system: dict[str, Any] = {}
+    # Every rebuild of Enterprise Linux has an osfinger of its own, and the same packages.
+    for name in (family, f"{family}-{grains.get('osmajorrelease')}", grains["osfinger"]):
+        system = merge(system, osmap.get(name, {}))
+    return system
+
+
+def check_systems(systems: dict[Any, Any], osmap: dict[str, Any]) -> list[str]:
+    """Check the site's own entries for systems."""
+    problems = []
+    for name, entry in systems.items():
+        where = f"os:{name}"
+        if name in SYSTEM_KEYS:
+            problems.append(
+                f"{where}: stands below the system that it is for, which is the grain osfinger "
+                f"or os_family: os: {{Ubuntu-20.04: {{{name}: …}}}}"
+            )
+        elif not isinstance(entry, dict):
+            problems.append(f"{where}: must be a mapping, not {entry!r:.60}")
+        else:
+            problems += check_shape(entry, SYSTEM_KEYS, f"{where}:")
+            if entry.get("packager", "apt") not in ("apt", "dnf"):
+                problems.append(f"{where}:packager: must be apt or dnf, not {entry['packager']}")
+    return problems
+
+
+def named_repos(known: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:
+    """Merge the pillar's repositories over the system's; a key of the pillar's replaces theirs."""
+    repos = dict(known)
+    for name, repo in named.items():
+        if isinstance(repo, dict):
+            base = dict(known.get(name, {}))
+            if {"key", "key_source"} & {*repo}:
+                base = {k: v for k, v in base.items() if k not in ("key", "key_source")}
+            repos[name] = merge(base, repo)
+    return repos
+
+
+def check_repos(named: dict[Any, Any], repos: dict[str, Any]) -> list[str]:
+    """Check the pillar's repositories, each as it is when merged over what the system knows."""
+    problems = []
+    for name, given in named.items():
+        where = f"repos:{name}"
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", str(name)):
+            problems.append(f"{where}: must be a name in lower case letters, digits, ., _ and -")
+        elif not isinstance(given, dict):
+            problems.append(f"{where}: must be a mapping, not {given!r:.60}")
+        elif shape := check_shape(given, REPO_KEYS, f"{where}:"):
+            problems += shape
+        elif {*given} != {"enabled"} or given["enabled"]:
+            problems += check_repo(repos[name], where)
+    return problems
+
+
+def check_repo(repo: dict[str, Any], where: str) -> list[str]:
+    """Check where one repository is, and by what it is trusted."""
+    problems = [
+        f"{where}:{key}: runs over more than one line"
+        for key, value in repo.items()
+        if key != "key" and re.search(r"[\r\n]", str(value))
+    ]
+    places = [key for key in ("uri", "baseurl", "metalink") if key in repo]
+    if len(places) != 1:
+        problems.append(
+            f"{where}: needs one of uri (apt), baseurl and metalink (dnf), and has "
+            f"{' and '.join(places) or 'none'}"
+        )
+    elif places == ["uri"] and not repo.get("suite"):
+        problems.append(f"{where}:suite: is missing; for a flat repository it is ./")
+    elif places == ["uri"] and bool(repo.get("components")) == repo["suite"].endswith("/"):
+        problems.append(
+            f"{where}:components: are given with a suite such as bookworm, and not with a "
+            "directory such as ./ (sources.list(5))"
+        )
+    keys = [key for key in ("key", "key_source") if key in repo]
+    if repo.get("signed") is False:
+        if keys:
+            problems.append(f"{where}: says signed: false, and has a {keys[0]}; keep one")
+        return problems
+    if len(keys) != 1:
+        problems.append(
+            f"{where}: needs one of key (its text) and key_source, and has "
+            f"{' and '.join(keys) or 'none'}; if its owner publishes no key, and packages that "
+            "nobody has signed are wanted all the same, say signed: false"
+        )
+    elif not re.match(r"(salt|https)://\S+$", repo.get("key_source", "salt://key")):
+        problems.append(f"{where}:key_source: must be a salt:// or https:// URL")
+    fingerprint = "".join(repo.get("fingerprint", "").split())
+    if keys and not re.fullmatch(r"[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}", fingerprint):
+        problems.append(
+            f"{where}:fingerprint: must be the key's whole fingerprint of 40 hexadecimal digits "
+            f"(64 for version 6), as gpg --show-keys prints it, not {fingerprint or 'nothing'}"
+        )
+    return problems
+
+
+def applies(repo: dict[str, Any], system: dict[str, Any], grains: dict[str, Any]) -> bool:
+    """Tell whether a repository is one for this host."""
+    packager = "apt" if "uri" in repo else "dnf"
+    systems = repo.get("systems", [grains["osfinger"]])
+    return (
+        repo.get("enabled", True)
+        and packager == system["packager"]
+        and bool({grains["osfinger"], grains["os_family"]} & {*systems})
+    )
+
+
+def doubts(repos: dict[str, Any], system: dict[str, Any], named: dict[str, Any]) -> list[str]:
+    """Warn of repositories without signatures, and of a system that gets no Slurm from any."""
+    found = [
+        f"repos:{name}: says signed: false, so whoever has its server, or the way to it, installs "
+        "what they like as root"
+        for name, repo in repos.items()
+        if repo.get("signed") is False
+    ]
+    others = [r for r in repos.values() if "slurm" not in r.get("exclude", "")]
+    if not system.get("has_slurm", True) and not others and "gpel" not in named:
+        found.append(
+            "repos: this system's own repositories have no Slurm, and EPEL's is excluded; name a "
+            "repository that has it, or say gpel: {enabled: true, signed: false} for GPEL, which "
+            "publishes no key, or gpel: {enabled: false} where Slurm comes another way"
+        )
+    return found
+
+
+def compose_repo(name: str, repo: dict[str, Any], system: dict[str, Any]) -> dict[str, Any]:
+    """Compose what is written for one repository: its key, and its source as a file of its own."""
+    apt = system["packager"] == "apt"
+    file = f"slurm-galaxy-{name}"
+    key = None
+    if repo.get("signed") is not False:
+        path = f"/etc/apt/keyrings/{file}.asc" if apt else f"/etc/pki/rpm-gpg/RPM-GPG-KEY-{file}"
+        key = {
+            "path": repo.get("key_path", path),
+            "fingerprint": "".join(repo["fingerprint"].split()).upper(),
+            **({"text": repo["key"]} if "key" in repo else {"source": repo["key_source"]}),
+        }
+    options: dict[str, Any]
+    if apt:
+        options = {
+            "Types": "deb",
+            "URIs": repo["uri"],
+            "Suites": repo["suite"],
+            "Components": " ".join(repo.get("components", [])),
+            **({"Signed-By": key["path"]} if key else {"Trusted": "yes"}),
+        }
+        path, head, join = f"/etc/apt/sources.list.d/{file}.sources", "", ": "
+    else:
+        place = "baseurl" if "baseurl" in repo else "metalink"
+        options = {
+            "name": repo.get("description", name),
+            place: repo[place],
+            "enabled": 1,
+            "gpgcheck": 1 if key else 0,
+            "gpgkey": f"file://{key['path']}" if key else "",
+            "exclude": repo.get("exclude", ""),
+        }
+        path, head, join = f"/etc/yum.repos.d/{file}.repo", f"[{name}]\n", "="
+    options = {option: value for option, value in options.items() if value != ""}
+    if repo.get("in_place"):
+        path = f"/etc/yum.repos.d/{name}.repo"
+        return {
+            "name": name,
+            "key": key,
+            "writer": "ini",
+            "path": path,
+            "sections": {name: options},
+        }
+    lines = "".join(f"{option}{join}{value}\n" for option, value in options.items())
+    contents = f"# Managed by Salt (slurm_galaxy).\n{head}{lines}"
+    return {"name": name, "key": key, "writer": "file", "path": path, "contents": contents}
+
+
+def rotations(
+    host: dict[str, Any], system: dict[str, Any], config: dict[str, Any]
+) -> dict[str, dict[str, str]]:
+    """Tell which rotation files this host gets: path to unit to the log that it writes."""
+    files: dict[str, dict[str, str]] = {}
+    for role, name in (("controller", "SlurmctldLogFile"), ("exec", "SlurmdLogFile")):
+        log, path = parameter(config, name), system.get("logrotate", {}).get(role)
+        if role in host["roles"] and log and path:
+            unit = system["services"][role]
+            files.setdefault(path, {})[unit] = re.sub("%[nh]", host["name"], log)
+    return files

@@ -57,6 +57,9 @@ MUNGE is installed:
     - pkgs: {{ os.packages.munge | json }}
     - install_recommends: False
     - require:
+      {%- if host.settings.repos %}
+      - sls: slurm_galaxy.repos
+      {%- endif %}
       - file: The directory of the MUNGE key is closed to others
 
 munged is running:

@@ -6,9 +6,10 @@ import inspect
 import lab
 import pytest
 import salt.state
+import salt.states.pkg
 import yaml
 from loading import TREE, load
-from rendering import DEBIAN_12, Minion
+from rendering import DEBIAN_12, Minion, grains_of
 
 KEY = {"munge": {"key": "c29tZSByYW5kb20gYnl0ZXMgZm9yIHRoZSByZW5kZXIgdGVzdHM"}}
 # Arguments that a state function takes through **kwargs, so that its signature says nothing.
@@ -29,8 +30,10 @@ def clusters():
 
 
 HOSTS = [
-    pytest.param((cluster, host), id=f"{name}-{host.name}")
+    pytest.param((cluster, host, grains), id=f"{name}-{host.name}-{grains['osfinger']}")
     for name, cluster, hosts in clusters()
+    for grains in [DEBIAN_12]
+    + [grains_of("ubuntu-24.04"), grains_of("rocky-9")] * (name == "single")
     for host in hosts
 ]
 
@@ -38,17 +41,23 @@ HOSTS = [
 @pytest.fixture(scope="module", params=HOSTS)
 def minion(request, tmp_path_factory):
     """Return a Minion for each host; the scope makes pytest finish one before the next."""
-    cluster, host = request.param
+    cluster, host, grains = request.param
     pillar = {"slurm_galaxy": {**cluster["slurm_galaxy"], **KEY}}
-    return Minion(tmp_path_factory.mktemp(host.name), host, pillar, DEBIAN_12)
+    return Minion(tmp_path_factory.mktemp(host.name), host, pillar, grains)
 
 
 class TestEveryHost:
     def test_renders_its_roles_in_the_fixed_order(self, minion):
         low = minion.show("show_low_sls", "slurm_galaxy")
         order = list(dict.fromkeys(chunk["__sls__"].rpartition(".")[2] for chunk in low))
-        fixed = ["munge", "common", "controller", "exec", "submit"]
-        assert order == [sls for sls in fixed if sls in {"munge", "common", *minion.host.roles}]
+        fixed = ["repos", "munge", "common", "logrotate", "controller", "exec", "submit"]
+        apt_alone = minion.opts["grains"]["os"] == "Debian"
+        daemons = {"controller", "exec"} & {*minion.host.roles}
+        here = {"munge", "common", *minion.host.roles}
+        here |= set() if apt_alone else {"repos"}
+        here |= {"logrotate"} if daemons else set()
+        warned = [sls for sls in order if sls != "slurm_galaxy"]
+        assert warned == [sls for sls in fixed if sls in here]
 
     def test_every_role_renders_alone_with_all_that_it_requires(self, minion):
         for role in minion.host.roles:
@@ -60,9 +69,11 @@ class TestEveryHost:
     def test_every_argument_is_one_that_its_state_takes(self, minion):
         for chunk in minion.show("show_low_sls", "slurm_galaxy"):
             function = f"{chunk['state']}.{chunk['fun']}"
-            if chunk["state"] in ("slurm", "slurm_acct", "slurm_conf", "munge"):
+            if chunk["state"] in ("slurm", "slurm_acct", "slurm_conf", "munge", "repos"):
                 states = load(f"_states/{chunk['state']}.py")
                 signature = inspect.signature(getattr(states, chunk["fun"]))
+            elif chunk["state"] == "pkg":  # dnf's module is not loaded on this machine
+                signature = inspect.signature(getattr(salt.states.pkg, chunk["fun"]))
             else:
                 signature = inspect.signature(minion.states[function])
             known = set(signature.parameters) | THROUGH_KWARGS.get(function, set())

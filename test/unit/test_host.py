@@ -560,3 +560,140 @@ def test_a_hostlist_expands_in_order(text, names):
 def test_a_broken_hostlist_is_refused(text):
     with pytest.raises(ValueError, match=r"\S"):
         host.expand_hostlist(text)
+
+
+# Repositories, and systems of the site's own.
+
+REPO = {
+    "uri": "https://repo.example.org/debian",
+    "suite": "bookworm",
+    "components": ["main"],
+    "key_source": "salt://keys/site.asc",
+    "fingerprint": "8DE6 8488 997C 5C6B A190  2113 6F2C C564 1278 8738",
+}
+EL_9 = {
+    "id": "head.example.org",
+    "localhost": "head",
+    "os_family": "RedHat",
+    "osfinger": "Rocky Linux-9",
+    "osmajorrelease": 9,
+}
+
+
+def on(grains, repos=None, systems=None):
+    """Resolve the head with repositories and systems of the pillar's."""
+    pillar = PILLAR | {"repos": repos or {}, "os": systems or {}}
+    return host.resolve(pillar, grains, DEFAULTS, OSMAP, FRESH, nobody)
+
+
+def test_a_repository_is_written_with_its_key():
+    (repo,) = resolve(change(("repos", "site"), REPO))["settings"]["repos"]
+    assert repo["key"] == {
+        "path": "/etc/apt/keyrings/slurm-galaxy-site.asc",
+        "fingerprint": "8DE68488997C5C6BA19021136F2CC56412788738",
+        "source": "salt://keys/site.asc",
+    }
+    assert "Signed-By: /etc/apt/keyrings/slurm-galaxy-site.asc\n" in repo["contents"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"fingerprint": "1278 8738"}, "fingerprint: must be the key's whole fingerprint of 40"),
+        ({"fingerprint": NOTHING}, "not nothing"),
+        ({"key_source": NOTHING}, "if its owner publishes no key, and packages that nobody has"),
+        ({"key": "text"}, "needs one of key (its text) and key_source, and has key and key_source"),
+        ({"key_source": "http://x/key"}, "must be a salt:// or https:// URL"),
+        ({"signed": False}, "says signed: false, and has a key_source; keep one"),
+        ({"uri": NOTHING}, "needs one of uri (apt), baseurl and metalink (dnf), and has none"),
+        ({"suite": NOTHING}, "for a flat repository it is ./"),
+        ({"components": NOTHING}, "components: are given with a suite such as bookworm"),
+        ({"suite": "./"}, "and not with a directory such as ./"),
+        ({"uri": "https://x\nTrusted: yes"}, "uri: runs over more than one line"),
+        ({"keys": "x"}, "keys: there is no such key; did you mean key?"),
+    ],
+)
+def test_what_is_wrong_with_a_repository(changes, sentence):
+    repo = {key: value for key, value in (REPO | changes).items() if value is not NOTHING}
+    problem = the_problem(change(("repos", "site"), repo))
+    assert problem.startswith("repos:site")
+    assert sentence in problem
+
+
+def test_an_unsigned_repository_is_a_warning():
+    repo = {"uri": "https://x/", "suite": "./", "signed": False}
+    found = resolve(change(("repos", "site"), repo))
+    assert found["warnings"][0].startswith("repos:site: says signed: false")
+    assert "Trusted: yes\n" in found["settings"]["repos"][0]["contents"]
+
+
+def test_a_repository_of_another_packager_or_system_is_not_for_this_host():
+    dnf = {"baseurl": "https://x/", "signed": False}
+    elsewhere = REPO | {"systems": ["Ubuntu-24.04"]}
+    found = resolve(change(("repos",), {"dnf": dnf, "elsewhere": elsewhere}))
+    assert found["settings"]["repos"] == found["warnings"] == []
+
+
+def test_epel_comes_without_its_slurm_and_gpel_only_when_unsigned_is_asked_for():
+    found = on(EL_9)
+    (epel,) = found["settings"]["repos"]
+    assert epel["sections"]["epel"]["exclude"] == "slurm*"
+    assert epel["sections"]["epel"]["gpgcheck"] == 1
+    assert found["warnings"][0].startswith("repos: this system's own repositories have no Slurm")
+    (problem,) = on(EL_9, {"gpel": {"enabled": True}})["problems"]
+    assert problem.startswith("repos:gpel: needs one of key")
+    asked = on(EL_9, {"gpel": {"enabled": True, "signed": False}})
+    assert [repo["name"] for repo in asked["settings"]["repos"]] == ["epel", "gpel"]
+    assert len(asked["warnings"]) == 1
+    assert on(EL_9, {"gpel": {"enabled": False}})["warnings"] == []
+    assert on(EL_9, {"epel": {"exclude": ""}})["warnings"] == []
+
+
+def test_a_repository_of_the_system_can_be_left_out_or_take_a_key_of_the_sites():
+    assert on(EL_9, {"epel": {"enabled": False}})["settings"]["repos"] == []
+    (epel,) = on(EL_9, {"epel": {"key": "text"}})["settings"]["repos"]
+    assert epel["key"]["text"] == "text"
+    assert "source" not in epel["key"]
+
+
+def test_an_older_ubuntu_by_an_entry_of_the_sites_own():
+    focal = {
+        "conf_dir": "/etc/slurm-llnl",
+        "logrotate": {"controller": "/etc/logrotate.d/slurmctld"},
+    }
+    grains = EL_9 | {"os_family": "Debian", "osfinger": "Ubuntu-20.04", "osmajorrelease": 20}
+    settings = on(grains, systems={"Ubuntu-20.04": focal})["settings"]
+    assert settings["os"]["conf_dir"] == "/etc/slurm-llnl"
+    assert settings["os"]["packages"]["munge"] == ["munge"]
+    log = {"slurmctld": "/var/log/slurm/slurmctld.log"}
+    assert settings["logrotate"] == {"/etc/logrotate.d/slurmctld": log}
+
+
+@pytest.mark.parametrize(
+    ("systems", "sentence"),
+    [
+        ({"conf_dir": "/x"}, "os:conf_dir: stands below the system that it is for"),
+        ({"Leap-15": {"confdir": "/x"}}, "os:Leap-15:confdir: there is no such key"),
+        ({"Leap-15": {"packager": "zypper"}}, "os:Leap-15:packager: must be apt or dnf"),
+        ({"Leap-15": None}, "os:Leap-15: must be a mapping"),
+        ({"Suse": {"packager": "dnf"}}, "osmap.yaml has no conf_dir and no nologin"),
+    ],
+)
+def test_what_is_wrong_with_a_system(systems, sentence):
+    grains = EL_9 | {"os_family": "Suse", "osfinger": "Leap-15", "osmajorrelease": 15}
+    (problem,) = on(grains, systems=systems)["problems"]
+    assert sentence in problem
+
+
+def test_rotation_is_for_the_roles_of_this_host_and_one_file_may_hold_both():
+    settings = resolve(PILLAR)["settings"]
+    assert [*settings["logrotate"]] == ["/etc/logrotate.d/slurmctld"]
+    pillar = change(("hosts", "head.example.org", "roles"), ["controller", "exec"])
+    pillar["slurm"]["nodes"].append({"NodeName": "head"})
+    found = host.resolve(pillar, EL_9, DEFAULTS, OSMAP, FRESH, nobody)
+    assert found["settings"]["logrotate"] == {
+        "/etc/logrotate.d/slurm": {
+            "slurmctld": "/var/log/slurm/slurmctld.log",
+            "slurmd": "/var/log/slurm/slurmd.log",
+        }
+    }
