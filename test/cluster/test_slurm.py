@@ -596,7 +596,11 @@ def test_drain_takes_a_node_out_of_service_and_resume_puts_it_back(call):
         assert call("slurm.sinfo")["main"]["states"] == {"drained": "node[1-2]"}
     finally:
         assert call("slurm.resume", NODES) is True
-    assert [(each["state"], each["flags"]) for each in call("slurm.nodes")] == [("IDLE", [])] * 2
+    # slurmctld 22.05 takes a resumed node for silent until the node has answered its next ping.
+    wait_for(
+        "both nodes are in service",
+        lambda: [(n["state"], n["flags"]) for n in call("slurm.nodes")] == [("IDLE", [])] * 2,
+    )
     assert re.search(r"ERROR: .*Invalid node state", call("slurm.resume", "node1"))
 
 
