@@ -115,10 +115,115 @@ _LEVELS = ("None", "Operator", "Administrator")
 
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_.@+-]*")
 _SUFFIXES = "KMGTP"
+_MARIADB = ["mariadb", "--batch", "--skip-column-names"]
+# MariaDB, Error Codes: access denied to the account or the database, and an unknown database.
+_NO_ACCESS = re.compile(r"ERROR (1044|1045|1049|1698) ")
+# No server, or no client yet (runuser(1)).
+_NO_SERVER = re.compile(r"ERROR 200[23] |No such file or directory$|user \S+ does not exist")
+_ROOM = 64 * 2**20  # bytes: what InnoDB's log and one more extent of its tables take
 _HIGHEST = 2**32 - 3  # slurm.h: NO_VAL and INFINITE are the two numbers above
 _NOTHING_TO_DO = re.compile(
     r"Nothing (new added|modified|added|deleted)|Request didn't affect anything|Already existing"
 )
+
+
+# --- the database on this host --------------------------------------------------------------------
+
+
+def database(name="slurm_acct_db", user="slurm", timeout=30):
+    """
+    Tell whether an account reaches its database on this host, and whether that has room.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' slurm_acct.database
+
+    name
+        The database.
+    user
+        The account of this host, which logs in by MariaDB's socket under its own name.
+    timeout
+        Seconds to wait at most for MariaDB's answer.
+
+    Returns ``{"answers": …, "present": …, "said": …, "free": …}``: whether MariaDB answers, whether
+    the account reaches its database, what MariaDB said if it does not, and the bytes that are free
+    on its disk, None where the database is not present.
+
+    Raises CommandExecutionError when MariaDB has too little room to go on, or fails otherwise;
+    SaltInvocationError for a name that is none.
+    """
+    _check_identifiers(name, user)
+    argv = ["runuser", "-u", user, "--", *_MARIADB, "--execute=SELECT @@datadir", name]
+    code, said = _mariadb(argv, timeout)
+    found = {"answers": True, "present": False, "said": said, "free": None}
+    if code and _NO_SERVER.search(said):
+        return {**found, "answers": False}
+    if code and not _NO_ACCESS.search(said):
+        raise CommandExecutionError(f"MariaDB: {said}; see: journalctl -u mariadb")
+    if code:
+        return found
+    disk = os.statvfs(said)
+    free = disk.f_bavail * disk.f_frsize
+    if free < _ROOM:
+        raise CommandExecutionError(
+            f"there is no room in {said} for MariaDB to keep records: {free // 2**20} MiB are "
+            f"free; free {_ROOM // 2**20} MiB or more there"
+        )
+    return {"answers": True, "present": True, "said": "", "free": free}
+
+
+def create_database(name="slurm_acct_db", user="slurm", timeout=30):
+    """
+    Make a database on this host for an account that logs in by MariaDB's socket; keep what exists.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' slurm_acct.create_database
+
+    name, user, timeout
+        As for :py:func:`database`.
+
+    Returns True.
+
+    Raises as :py:func:`database`.
+
+    Source: accounting.html, MySQL configuration.
+    """
+    _check_identifiers(name, user)
+    account = f"`{user}`@localhost"
+    orders = (
+        f"CREATE DATABASE IF NOT EXISTS `{name}`",
+        f"CREATE USER IF NOT EXISTS {account} IDENTIFIED VIA unix_socket",
+        f"ALTER USER {account} IDENTIFIED VIA unix_socket",
+        f"GRANT ALL ON `{name}`.* TO {account}",
+    )
+    code, said = _mariadb([*_MARIADB, f"--execute={'; '.join(orders)}"], timeout)
+    if code:
+        raise CommandExecutionError(f"MariaDB: {said}; see: journalctl -u mariadb")
+    return True
+
+
+def _check_identifiers(*names):
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
+            raise SaltInvocationError(f"{name!r} must be of letters, digits, _ and -")
+
+
+def _mariadb(argv, timeout):
+    """Run MariaDB's client within a bound; return its exit code and what it said."""
+    result = __salt__["cmd.run_all"](
+        argv,
+        python_shell=False,
+        ignore_retcode=True,
+        output_loglevel="quiet",
+        timeout=timeout,
+        env={"LC_ALL": "C.UTF-8"},
+    )
+    return result["retcode"], " ".join((result["stderr"] or result["stdout"]).split())
 
 
 # --- asking sacctmgr ------------------------------------------------------------------------------

@@ -406,7 +406,7 @@ def bring(name, action, folder="/etc/slurm", primary=True, unit=None, wait=60):
         try:
             _run(["systemctl", action, unit], wait)
         except CommandExecutionError as exc:
-            said = _journal(unit, begun)
+            said = complaints(unit, begun)
             raise CommandExecutionError(f"{exc}; {said}" if said else str(exc)) from exc
     settle = SETTLE if action in ("start", "restart") else 0
     while True:
@@ -417,7 +417,7 @@ def bring(name, action, folder="/etc/slurm", primary=True, unit=None, wait=60):
         if answer and status["age"] >= settle:
             return remember(name, folder, unit)
         if status["state"] in ("failed", "inactive") or time.monotonic() >= deadline:
-            said = _journal(unit, begun)
+            said = complaints(unit, begun)
             raise CommandExecutionError(f"{words}; {said or f'see: journalctl -u {unit}'}")
         time.sleep(POLL)
 
@@ -461,6 +461,39 @@ def answers(name, folder="/etc/slurm", primary=True):
     return True, f"{name} answers"
 
 
+def complaints(unit, since=0):
+    """
+    Return what a daemon complained of last, in its own words.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' slurm_daemon.complaints slurmdbd
+
+    unit
+        The daemon's systemd unit.
+    since
+        The time to begin at, in seconds since 1970.
+
+    Returns a text: its last fatal errors, else its last errors, else nothing.
+    """
+    result = __salt__["cmd.run_all"](
+        ["journalctl", "--unit", unit, "--since", f"@{int(since)}", "--output=cat", "--no-pager"],
+        python_shell=False,
+        ignore_retcode=True,
+        output_loglevel="quiet",
+        timeout=30,
+    )
+    said = [
+        re.sub(r"^(\[[^]]*\] )?(\w+: )?(?=fatal: |error: )", "", line).strip()
+        for line in result["stdout"].splitlines()
+    ]
+    fatal = [line for line in said if line.startswith("fatal: ")]
+    errors = fatal or [line for line in said if line.startswith("error: ")]
+    return "; ".join(dict.fromkeys(errors[-3:]))
+
+
 def _has_room():
     """Raise where slurmctld could not save its state before it ends: jobs would be lost."""
     try:
@@ -490,21 +523,3 @@ def _run(argv, timeout):
     if result["retcode"]:
         words = " ".join((result["stderr"] or result["stdout"]).split())
         raise CommandExecutionError(f"{' '.join(argv)}: {words or result['retcode']}")
-
-
-def _journal(unit, since):
-    """Return what a daemon complained of since a time, in its own words."""
-    result = __salt__["cmd.run_all"](
-        ["journalctl", "--unit", unit, "--since", f"@{int(since)}", "--output=cat", "--no-pager"],
-        python_shell=False,
-        ignore_retcode=True,
-        output_loglevel="quiet",
-        timeout=30,
-    )
-    said = [
-        re.sub(r"^(\[[^]]*\] )?(\w+: )?(?=fatal: |error: )", "", line).strip()
-        for line in result["stdout"].splitlines()
-    ]
-    fatal = [line for line in said if line.startswith("fatal: ")]
-    errors = fatal or [line for line in said if line.startswith("error: ")]
-    return "; ".join(dict.fromkeys(errors[-3:]))

@@ -197,6 +197,50 @@ def controller_up(name: str, wait: int = 300) -> dict[str, Any]:
     return _await(name, wait, answers, f"see on {name}: journalctl -u slurmctld")
 
 
+def accounting_up(
+    name: str, port: int = 6819, wait: int = 300, unit: str | None = None
+) -> dict[str, Any]:
+    """
+    Wait until slurmdbd takes connections.
+
+    name
+        Its host name or address, as AccountingStorageHost has it.
+
+    port
+        AccountingStoragePort.
+
+    wait
+        Seconds to wait at most.
+
+    unit
+        The unit of this host's slurmctld: where it runs already, it keeps its records until
+        slurmdbd is back, and so nothing is waited for and slurmdbd's absence is a warning.
+
+    Source: slurm.conf(5), AccountingStorageHost; slurmctld(8).
+    """
+
+    def answers() -> tuple[bool, str]:
+        try:
+            with socket.create_connection((name, port), timeout=5):
+                return True, f"slurmdbd on {name} answers"
+        except OSError as exc:
+            return False, f"slurmdbd on {name}, port {port}, does not answer: {exc.strerror or exc}"
+
+    advice = f"see on {name}: journalctl -u slurmdbd"
+    begun = time.time()
+    if unit and __salt__["service.status"](unit):
+        up, comment = answers()
+        ret: dict[str, Any] = {"name": name, "changes": {}, "result": True, "comment": comment}
+        if not up:
+            ret["warnings"] = [f"{comment}; {unit} keeps the records meanwhile; {advice}"]
+        return ret
+    ret = _await(name, wait, answers, advice)
+    if ret["result"] is False and name == socket.gethostname().partition(".")[0]:
+        said = __salt__["slurm_daemon.complaints"]("slurmdbd", begun)
+        ret["comment"] = ret["comment"].replace(advice, said or advice)
+    return ret
+
+
 def nodes_ready(
     name: str,
     nodes: str | list[str] | None = None,

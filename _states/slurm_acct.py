@@ -103,6 +103,44 @@ def managed(
     return ret
 
 
+def database_present(name: str, user: str = "slurm") -> dict[str, Any]:
+    """
+    Make slurmdbd's database on this host, and an account that logs in by MariaDB's socket.
+
+    name
+        The database, as StorageLoc has it.
+
+    user
+        The account of this host, and of MariaDB, that owns it; it has no password.
+
+    A database that is there keeps what it holds. Less room on its disk than MariaDB needs to go on
+    is a failure, before anything is changed. Source: accounting.html, MySQL configuration;
+    MariaDB, Authentication Plugin - Unix Socket.
+    """
+    ret: dict[str, Any] = {"name": name, "changes": {}, "result": False, "comment": ""}
+    try:
+        found = __salt__["slurm_acct.database"](name, user)
+        if not found["answers"] and __opts__["test"]:
+            ret["result"] = None
+            ret["comment"] = f"{name} would be made if it is not there: {found['said']}"
+            return ret
+        if not found["answers"]:
+            raise CommandExecutionError(f"MariaDB: {found['said']}; see: journalctl -u mariadb")
+        if found["present"]:
+            ret["result"], ret["comment"] = True, f"{user} has the database {name}"
+            return ret
+        ret["changes"] = {name: {"old": None, "new": f"of {user}, by MariaDB's socket"}}
+        if __opts__["test"]:
+            ret["result"], ret["comment"] = None, f"{user} would get the database {name}"
+            return ret
+        __salt__["slurm_acct.create_database"](name, user)
+        ret["result"], ret["comment"] = True, f"{user} got the database {name}"
+    except (CommandExecutionError, SaltInvocationError) as err:
+        ret["changes"] = {}
+        ret["comment"] = str(err)
+    return ret
+
+
 def qos_present(name: str, cluster: str, settings: dict[str, Any] | None = None) -> dict[str, Any]:
     """
     Add a QOS, or change its parameters.

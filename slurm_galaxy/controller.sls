@@ -23,6 +23,20 @@ The directory of slurmctld's state is closed to others:
     - require:
       - sls: slurm_galaxy.common
 
+{%- if slurm.dbd %}
+
+slurmctld can reach slurmdbd:
+  slurm.accounting_up:
+    - name: {{ slurm.dbd.address }}
+    - port: {{ slurm.dbd.port }}
+    - wait: {{ slurm.wait }}
+    - unit: {{ os.services.controller }}
+    - require:
+      - sls: slurm_galaxy.common
+    - require_in:
+      - pkg: slurmctld is installed
+{%- endif %}
+
 slurmctld is installed:
   pkg.installed:
     - pkgs: {{ os.packages.controller | json }}

@@ -19,7 +19,7 @@ __salt__: dict[str, Any]
 __pillar__: dict[str, Any]
 __grains__: dict[str, Any]
 
-ROLES = ("controller", "exec", "submit")  # in the order in which they are applied
+ROLES = ("dbd", "controller", "exec", "submit")  # in the order in which they are applied
 
 # What may stand in the pillar below slurm_galaxy, and of which kind it is. ``None``: a mapping
 # with names of the site's or of Slurm's own.
@@ -47,6 +47,18 @@ SCHEMA: dict[str, Any] = {
         "check_user": str,
         # What they hold is checked by slurm_acct.managed, which knows what slurmdbd has.
         "accounting": {"qos": None, "accounts": None, "users": None, "absent": None},
+        "dbd": {
+            "config": None,
+            "database": {
+                "managed": bool,
+                "host": str,
+                "port": int,
+                "name": str,
+                "user": str,
+                "password": str,
+                "server": None,
+            },
+        },
     },
 }
 # An entry of osmap.yaml, or of the site's own below slurm_galaxy:os, and which of it must be there.
@@ -54,6 +66,7 @@ SYSTEM_KEYS: dict[str, Any] = {
     "packager": str,
     "has_slurm": bool,
     "conf_dir": str,
+    "database_options": str,
     "nologin": str,
     "packages": None,
     "services": None,
@@ -114,6 +127,17 @@ DERIVED = {
     "partitionname": "slurm:partitions",
     "slurmuser": "users:slurm",
 }
+DERIVED_DBD = {
+    "dbdhost": "hosts",
+    "dbdaddr": "hosts",
+    "slurmuser": "users:slurm",
+    "storagehost": "slurm:dbd:database:host",
+    "storageport": "slurm:dbd:database:port",
+    "storageloc": "slurm:dbd:database:name",
+    "storageuser": "slurm:dbd:database:user",
+    "storagepass": "slurm:dbd:database:password",
+}
+DBD_PORT = 6819  # slurmdbd.conf(5), DbdPort
 # What README, pillar.example and people who are in a hurry write where a secret belongs.
 EXAMPLE_SECRET = re.compile(r"change.?me|example|replace|paste|secret|your.?key|\.\.\.|<.*>", re.I)
 MIN_KEY_BYTES = 32  # mungekey(8): the smallest key that munged takes
@@ -219,6 +243,7 @@ def resolve(
         host["name"] = row.get("name", short(grains["id"]))
         host["roles"] = [r for r in ROLES if r in row["roles"]]
         problems += check_host(host, grains, role)
+        problems += check_password(host, slurm["dbd"]["database"], warnings)
     problems += check_settings(settings, table)
     problems += check_accounts(settings["users"], accounts, owner)
     nodes, found = node_names(slurm.get("nodes", []))
@@ -244,7 +269,7 @@ def resolve(
         host["settings"] = {
             "os": system,
             "repos": [compose_repo(name, repo, system) for name, repo in repos.items()],
-            "logrotate": rotations(host, system, slurm["config"]),
+            "logrotate": rotations(host, system, slurm),
             "munge": settings.get("munge", {}),
             "users": {
                 user: {**ids, "new": accounts[user]["uid"] is None}
@@ -256,7 +281,7 @@ def resolve(
                 "spool_dir": re.sub(
                     "%[nh]", host["name"], parameter(slurm["config"], "SlurmdSpoolDir")
                 ),
-                "log_dirs": log_dirs(slurm["config"]),
+                "log_dirs": log_dirs(host, slurm),
                 "check_user": slurm["check_user"] if slurm.get("check") else None,
                 "node": own_line(host["name"], slurm, nodes),
                 "primary": controllers(table)[0],
@@ -264,7 +289,11 @@ def resolve(
                 "training": slurm.get("training", False),
                 "allow_disruption": slurm.get("allow_disruption", []),
                 "scripts": scripts(slurm, system["conf_dir"]),
-                "files": files(settings, table, system),
+                "files": {
+                    **files(settings, table, system),
+                    **(dbd_file(slurm, table) if "dbd" in host["roles"] else {}),
+                },
+                "dbd": dbd(slurm, table),
                 "accounting": accounting(settings, host["name"], controllers(table)[0]),
             },
         }
@@ -388,14 +417,17 @@ def check_table(table: dict[str, Any]) -> list[str]:
                 for role in roles
                 if role not in ROLES
             ]
-            if is_glob(target) and "controller" in roles:
-                problems.append(f"{where}: a controller is named by its exact minion id")
+            problems += [
+                f"{where}: a {role} is named by its exact minion id"
+                for role in ("controller", "dbd")
+                if is_glob(target) and role in roles
+            ]
         problems += [
             f"{where}:{key}: belongs to one host, and a glob stands for many"
             for key in ("name", "address", "primary")
             if is_glob(target) and key in row
         ]
-    return problems or check_names(table) + check_controllers(table)
+    return problems or check_names(table) + check_controllers(table) + check_dbd_hosts(table)
 
 
 def check_names(table: dict[str, Any]) -> list[str]:
@@ -431,6 +463,14 @@ def check_controllers(table: dict[str, Any]) -> list[str]:
     return problems
 
 
+def check_dbd_hosts(table: dict[str, Any]) -> list[str]:
+    """Check that one host at most runs slurmdbd."""
+    found = [target for target, row in table.items() if "dbd" in row["roles"]]
+    if len(found) > 1:
+        return [f"hosts: {' and '.join(found)} have the role dbd; one slurmdbd serves a cluster"]
+    return []
+
+
 def match(minion_id: str, table: dict[str, Any], problems: list[str]) -> dict[str, Any] | None:
     """Find this minion's row: an exact id wins alone, two globs are a problem."""
     if minion_id in table:
@@ -458,10 +498,69 @@ def check_host(host: dict[str, Any], grains: dict[str, Any], role: str | None) -
         )
     # slurmctld(8) and slurmd(8) look their own short host name up in slurm.conf.
     own_name = short(grains["localhost"])
-    if {"controller", "exec"} & set(host["roles"]) and own_name != host["name"]:
+    if {"dbd", "controller", "exec"} & set(host["roles"]) and own_name != host["name"]:
         problems.append(
             f"hosts:{grains['id']}: Slurm would know this host as {host['name']}, but it calls "
             f"itself {own_name}; set name: {own_name}, or rename the host"
+        )
+    return problems
+
+
+def check_password(
+    host: dict[str, Any], database: dict[str, Any], warnings: list[str]
+) -> list[str]:
+    """Check that the password of a remote database is where it belongs, and nowhere else."""
+    where = "slurm:dbd:database:password"
+    password = database.get("password")
+    if "dbd" not in host["roles"]:
+        if password:
+            warnings.append(
+                f"{where}: is in the pillar of {host['id']}, which has no use for it; give it to "
+                "the dbd host alone (README, Secrets)"
+            )
+    elif not database["managed"] and not password:
+        return [f"{where}: is missing; give the one of {database.get('user', 'slurm')}"]
+    elif password and EXAMPLE_SECRET.search(password):
+        return [f"{where}: is an example, and anybody could know it; give the real one"]
+    return []
+
+
+def check_dbd(slurm: dict[str, Any], table: dict[str, Any]) -> list[str]:
+    """Check what slurmdbd and its database are told."""
+    given, database = slurm["dbd"], slurm["dbd"]["database"]
+    problems = check_spelling(given["config"], "slurm:dbd:config:")
+    problems += [
+        f"slurm:dbd:config:{key}: comes from {DERIVED_DBD[key.lower()]}; remove it here"
+        for key in given["config"]
+        if str(key).lower() in DERIVED_DBD
+    ]
+    if database["managed"]:
+        problems += [
+            f"slurm:dbd:database:{key}: is for a database on another host; say managed: false, or "
+            "remove it"
+            for key in ("host", "port", "user", "password")
+            if key in database
+        ]
+    elif not database.get("host"):
+        problems.append(
+            "slurm:dbd:database:host: is missing; give the host of the database, or say "
+            "managed: true for one on the dbd host"
+        )
+    # They become words of SQL, and of an option file.
+    if not re.fullmatch(r"[A-Za-z0-9_]{1,64}", database["name"]):
+        problems.append(
+            f"slurm:dbd:database:name: must be of letters, digits and _, not {database['name']!r}"
+        )
+    problems += [
+        f"slurm:dbd:database:server:{key}: must be one option and its value on one line"
+        for key, value in database["server"].items()
+        if not re.fullmatch(r"[\w-]+", str(key)) or not re.fullmatch(r"[^\r\n]+", str(value))
+    ]
+    host = parameter(slurm["config"], "AccountingStorageHost")
+    if host is not None and any("dbd" in row["roles"] for row in table.values()):
+        problems.append(
+            "slurm:config:AccountingStorageHost: comes from hosts, where one has the role dbd; "
+            "remove it here, or the role there"
         )
     return problems
 
@@ -491,7 +590,7 @@ def check_settings(settings: dict[str, Any], table: dict[str, Any]) -> list[str]
             source = DERIVED[key.lower()]
             problems.append(f"slurm:config:{key}: comes from {source}; remove it here")
     problems += check_spelling(slurm["config"], "slurm:config:")
-    problems += check_scripts(slurm) + check_beside(slurm)
+    problems += check_scripts(slurm) + check_beside(slurm) + check_dbd(slurm, table)
     for name in ("StateSaveLocation", "SlurmdSpoolDir"):
         path = parameter(slurm["config"], name)
         if not isinstance(path, str) or not path.startswith("/"):
@@ -731,7 +830,7 @@ def files(
     slurm = settings["slurm"]
     addresses = {r.get("name", short(t)): r["address"] for t, r in table.items() if "address" in r}
     config = {
-        **slurm["config"],
+        **merge(accounting_storage(slurm, table), slurm["config"]),
         **{name: one["path"] for name, one in scripts(slurm, system["conf_dir"]).items()},
         "SlurmUser": "slurm",  # Slurm's own default is root
         "ClusterName": settings["cluster"],
@@ -756,6 +855,59 @@ def files(
         if content:
             composed[file] = {argument or opener(content[0]): content}
     return composed
+
+
+def dbd(slurm: dict[str, Any], table: dict[str, Any]) -> dict[str, Any] | None:
+    """Tell where the cluster's slurmdbd is, and of which kind its database; None without one."""
+    for target, row in table.items():
+        if "dbd" in row["roles"]:
+            name = row.get("name", short(target))
+            port = parameter(slurm["dbd"]["config"], "DbdPort") or DBD_PORT
+            return {
+                "name": name,
+                "address": row.get("address", name),
+                "port": port,
+                "database": {
+                    key: slurm["dbd"]["database"][key] for key in ("managed", "name", "server")
+                },
+            }
+    return None
+
+
+def accounting_storage(slurm: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """Compose the lines of slurm.conf that name the cluster's slurmdbd."""
+    there = dbd(slurm, table)
+    if not there:
+        return {}
+    lines = {
+        "AccountingStorageType": "accounting_storage/slurmdbd",
+        "AccountingStorageHost": there["address"],
+    }
+    if there["port"] != DBD_PORT:
+        lines["AccountingStoragePort"] = there["port"]
+    return lines
+
+
+def dbd_file(slurm: dict[str, Any], table: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Compose slurmdbd.conf, which the dbd host alone has; a local database needs no password."""
+    database = slurm["dbd"]["database"]
+    there = dbd(slurm, table) or {}
+    config = {
+        "StorageType": "accounting_storage/mysql",
+        **slurm["dbd"]["config"],
+        "DbdHost": there["name"],
+        "SlurmUser": "slurm",
+        "StorageHost": database.get("host", "localhost"),
+        "StorageLoc": database["name"],
+        "StorageUser": database.get("user", "slurm"),
+    }
+    optional = {
+        "DbdAddr": there["address"] if there["address"] != there["name"] else None,
+        "StoragePort": database.get("port"),
+        "StoragePass": database.get("password"),
+    }
+    config |= {name: value for name, value in optional.items() if value is not None}
+    return {"slurmdbd.conf": {"settings": config}}
 
 
 def accounting(settings: dict[str, Any], name: str, primary: str) -> dict[str, Any] | None:
@@ -792,10 +944,19 @@ def own_line(name: str, slurm: dict[str, Any], nodes: dict[str, int]) -> dict[st
     return merge(line, slurm["nodes"][nodes[name]])
 
 
-def log_dirs(config: dict[str, Any]) -> list[str]:
+def logs(host: dict[str, Any], slurm: dict[str, Any]) -> dict[str, str]:
+    """List the logs of the daemons: role to path, slurmdbd's on its own host alone."""
+    paths = {
+        "dbd": parameter(slurm["dbd"]["config"], "LogFile") if "dbd" in host["roles"] else None,
+        "controller": parameter(slurm["config"], "SlurmctldLogFile"),
+        "exec": parameter(slurm["config"], "SlurmdLogFile"),
+    }
+    return {role: path for role, path in paths.items() if path}
+
+
+def log_dirs(host: dict[str, Any], slurm: dict[str, Any]) -> list[str]:
     """List the directories that must exist before the daemons open their logs there."""
-    logs = (parameter(config, name) for name in ("SlurmctldLogFile", "SlurmdLogFile"))
-    return sorted({log.rpartition("/")[0] for log in logs if log})
+    return sorted({path.rpartition("/")[0] for path in logs(host, slurm).values()})
 
 
 # The system, and the repositories that packages come from.
@@ -978,13 +1139,13 @@ def compose_repo(name: str, repo: dict[str, Any], system: dict[str, Any]) -> dic
 
 
 def rotations(
-    host: dict[str, Any], system: dict[str, Any], config: dict[str, Any]
+    host: dict[str, Any], system: dict[str, Any], slurm: dict[str, Any]
 ) -> dict[str, dict[str, str]]:
     """Tell which rotation files this host gets: path to unit to the log that it writes."""
     files: dict[str, dict[str, str]] = {}
-    for role, name in (("controller", "SlurmctldLogFile"), ("exec", "SlurmdLogFile")):
-        log, path = parameter(config, name), system.get("logrotate", {}).get(role)
-        if role in host["roles"] and log and path:
+    for role, log in logs(host, slurm).items():
+        path = system.get("logrotate", {}).get(role)
+        if role in host["roles"] and path:
             unit = system["services"][role]
             files.setdefault(path, {})[unit] = re.sub("%[nh]", host["name"], log)
     return files

@@ -16,7 +16,7 @@ from rendering import OS_RELEASE, Minion, grains_of
 
 GOLDEN = TREE / "test/fixtures/golden"
 SYSTEMS = sorted(path.name for path in OS_RELEASE.iterdir())
-ROLES = ("controller", "exec", "submit")
+ROLES = ("dbd", "controller", "exec", "submit")
 PILLAR = {
     "slurm_galaxy": {
         "cluster": "golden",

@@ -50,9 +50,9 @@ class TestEveryHost:
     def test_renders_its_roles_in_the_fixed_order(self, minion):
         low = minion.show("show_low_sls", "slurm_galaxy")
         order = list(dict.fromkeys(chunk["__sls__"].rpartition(".")[2] for chunk in low))
-        fixed = ["repos", "munge", "common", "logrotate", "controller", "exec", "submit"]
+        fixed = ["repos", "munge", "common", "logrotate", "dbd", "controller", "exec", "submit"]
         apt_alone = minion.opts["grains"]["os"] == "Debian"
-        daemons = {"controller", "exec"} & {*minion.host.roles}
+        daemons = {"dbd", "controller", "exec"} & {*minion.host.roles}
         here = {"munge", "common", *minion.host.roles}
         here |= set() if apt_alone else {"repos"}
         here |= {"logrotate"} if daemons else set()

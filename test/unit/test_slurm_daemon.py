@@ -138,7 +138,7 @@ def test_what_a_daemon_said_is_told_in_its_own_words(monkeypatch):
         "slurmctld: fatal: No such plugin\n"
     )
     monkeypatch.setitem(daemon.__salt__, "cmd.run_all", lambda *_, **__: {"stdout": log})
-    assert daemon._journal("slurmctld", 0) == "fatal: No such plugin"
+    assert daemon.complaints("slurmctld") == "fatal: No such plugin"
 
 
 def test_the_files_of_the_last_good_set_come_back_and_new_ones_go(monkeypatch, tmp_path):

@@ -1,8 +1,8 @@
-# The lab's cluster: a head that is controller and submit host, and two exec hosts.
+# The lab's cluster: a head that is controller, accounting and submit host, and two exec hosts.
 slurm_galaxy:
   cluster: lab
   hosts:
-    head.lab.test: {roles: [controller, submit]}
+    head.lab.test: {roles: [controller, dbd, submit]}
     'node*.lab.test': {roles: [exec]}
   slurm:
     training: true  # config_overrides is meant
