@@ -119,8 +119,9 @@ def test_a_minute_without_slurmdbd_loses_no_record(cluster, converged):
     done = apply(cluster)
     assert failed(done) == []
     assert state(done, "slurmdbd is running")["changes"] == {"slurmdbd": True}
-    for job in jobs:
-        wait_for(f"job {job} is on record", lambda job=job: recorded(cluster, job) == "COMPLETED")
+    everyone = ",".join(jobs)
+    whole = ["COMPLETED"] * len(jobs)
+    wait_for("all are on record", lambda: recorded(cluster, everyone).split() == whole)
 
 
 def test_a_running_slurmctld_takes_its_configuration_without_slurmdbd(cluster, converged):
@@ -163,9 +164,9 @@ def test_a_full_disk_of_mariadb_is_one_sentence_and_then_heals(cluster, converge
         ],
     )  # fmt: skip
     try:
-        ID = "The slurm account has its database, and logs in by its socket"
+        state_id = "The slurm account has its database, and logs in by its socket"
         for test in (True, False):
-            told = state(apply(cluster, test=test), ID)
+            told = state(apply(cluster, test=test), state_id)
             assert (told["result"], told["changes"]) == (False, {})
             assert told["comment"].startswith("there is no room in /var/lib/mysql/ for MariaDB")
         cluster.exec("head", ["rm", fill])

@@ -24,8 +24,13 @@ def clusters():
         hosts = [host for host in lab.read_topology(folder) if host.kind != "master"]
         yield name, yaml.safe_load((folder / "cluster.sls").read_text()), hosts
     example = yaml.safe_load((TREE / "pillar.example").read_text())
-    ids = [("head", "controller"), ("galaxy", "submit"), ("node07", "exec"), ("gpu1", "exec")]
-    hosts = [lab.Host(f"{name}.example.org", name, (role,)) for name, role in ids]
+    table = {
+        "head": ("dbd", "controller"),
+        "galaxy": ("submit",),
+        "node07": ("exec",),
+        "gpu1": ("exec",),
+    }
+    hosts = [lab.Host(f"{name}.example.org", name, roles) for name, roles in table.items()]
     yield "pillar.example", example, hosts
 
 

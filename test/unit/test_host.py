@@ -438,6 +438,54 @@ WRONG = {
         "head",
         "slurm:partitions[0]:Nodes: node4, node5 has no line in slurm:nodes",
     ),
+    "dbd by a glob": (
+        ("hosts", "db*.example.org"),
+        {"roles": ["dbd"]},
+        "head",
+        "hosts:db*.example.org: a dbd is named by its exact minion id",
+    ),
+    "key of slurmdbd.conf from the table": (
+        ("slurm", "dbd"),
+        {"config": {"storagepass": "hunter2"}},
+        "head",
+        "slurm:dbd:config:storagepass: comes from slurm:dbd:database:password; remove it here",
+    ),
+    "key of slurmdbd.conf in two spellings": (
+        ("slurm", "dbd"),
+        {"config": {"DebugLevel": "debug", "Debuglevel": "info"}},
+        "head",
+        "slurm:dbd:config:DebugLevel: is given twice, as DebugLevel and Debuglevel",
+    ),
+    "remote database without a host": (
+        ("slurm", "dbd"),
+        {"database": {"managed": False}},
+        "head",
+        "slurm:dbd:database:host: is missing; give the host of the database, or say managed: true",
+    ),
+    "password of a database beside slurmdbd": (
+        ("slurm", "dbd"),
+        {"database": {"user": "acct"}},
+        "head",
+        "slurm:dbd:database:user: is for a database on another host; say managed: false",
+    ),
+    "database that is no word": (
+        ("slurm", "dbd"),
+        {"database": {"name": "acct`; DROP"}},
+        "head",
+        "slurm:dbd:database:name: must be of letters, digits and _, not 'acct`; DROP'",
+    ),
+    "option of the database server over two lines": (
+        ("slurm", "dbd"),
+        {"database": {"server": {"port": "1\nskip-grant-tables"}}},
+        "head",
+        "slurm:dbd:database:server:port: must be one option and its value on one line",
+    ),
+    "unknown key of the database": (
+        ("slurm", "dbd"),
+        {"database": {"pasword": "hunter2"}},
+        "head",
+        "slurm:dbd:database:pasword: there is no such key; did you mean password?",
+    ),
 }
 
 
@@ -536,6 +584,107 @@ def test_a_binary_key_is_taken_as_base64():
 def test_no_problem_repeats_a_secret(key):
     problem = the_problem(change(("munge", "key"), key))
     assert not any(secret in problem for secret in ("hunter2", "aaaa", "7777777"))
+
+
+# Accounting.
+
+
+def with_dbd(database=None, **config):
+    """Give PILLAR a dbd host of its own."""
+    pillar = change(("hosts", "db.example.org"), {"roles": ["dbd"], "address": "10.0.0.9"})
+    pillar["slurm"]["dbd"] = {"config": config, "database": database or {}}
+    return pillar
+
+
+REMOTE = {"managed": False, "host": "sql", "port": 3307, "user": "acct", "password": "hunter2"}
+
+
+def test_every_host_is_told_where_slurmdbd_is_and_its_own_host_alone_gets_its_file():
+    pillar = with_dbd(dbdport=7000)
+    told = {
+        name: resolve(pillar, f"{name}.example.org")["settings"]["slurm"]
+        for name in ("db", "head", "node1")
+    }
+    for slurm in told.values():
+        settings = slurm["files"]["slurm.conf"]["settings"]
+        assert {k: v for k, v in settings.items() if k.startswith("Accounting")} == {
+            "AccountingStorageType": "accounting_storage/slurmdbd",
+            "AccountingStorageHost": "10.0.0.9",
+            "AccountingStoragePort": 7000,
+        }
+        assert (slurm["dbd"]["address"], slurm["dbd"]["port"]) == ("10.0.0.9", 7000)
+    assert [name for name, slurm in told.items() if "slurmdbd.conf" in slurm["files"]] == ["db"]
+    assert told["db"]["files"]["slurmdbd.conf"]["settings"] == {
+        "StorageType": "accounting_storage/mysql",
+        "LogFile": "/var/log/slurm/slurmdbd.log",
+        "dbdport": 7000,
+        "DbdHost": "db",
+        "DbdAddr": "10.0.0.9",
+        "SlurmUser": "slurm",
+        "StorageHost": "localhost",
+        "StorageLoc": "slurm_acct_db",
+        "StorageUser": "slurm",
+    }
+
+
+def test_without_a_dbd_host_nothing_is_said_of_accounting():
+    slurm = resolve(PILLAR)["settings"]["slurm"]
+    assert slurm["dbd"] is None
+    assert not [k for k in slurm["files"]["slurm.conf"]["settings"] if k.startswith("Accounting")]
+
+
+def test_the_sites_accounting_storage_wins_over_the_tables():
+    pillar = with_dbd()
+    pillar["slurm"]["config"] = {"accountingstoragetype": "accounting_storage/none"}
+    settings = resolve(pillar)["settings"]["slurm"]["files"]["slurm.conf"]["settings"]
+    assert settings["accountingstoragetype"] == "accounting_storage/none"
+    assert "AccountingStorageType" not in settings
+
+
+def test_a_remote_database_is_reached_with_its_password():
+    pillar = with_dbd(REMOTE)
+    slurm = resolve(pillar, "db.example.org")["settings"]["slurm"]
+    settings = slurm["files"]["slurmdbd.conf"]["settings"]
+    storage = {key: value for key, value in settings.items() if key.startswith("Storage")}
+    assert storage == {
+        "StorageType": "accounting_storage/mysql",
+        "StorageHost": "sql",
+        "StoragePort": 3307,
+        "StorageLoc": "slurm_acct_db",
+        "StorageUser": "acct",
+        "StoragePass": "hunter2",
+    }
+    assert slurm["dbd"]["database"]["managed"] is False
+
+
+@pytest.mark.parametrize(
+    ("password", "says"), [("", "is missing; give the one of acct"), ("change-me", "is an example")]
+)
+def test_the_password_of_a_remote_database_is_demanded_where_it_is_used(password, says):
+    pillar = with_dbd({**REMOTE, "password": password})
+    problem = the_problem(pillar, "db.example.org")
+    assert problem.startswith(f"slurm:dbd:database:password: {says}")
+    assert resolve(pillar, "node1.example.org")["problems"] == []
+
+
+def test_a_host_that_has_the_password_in_vain_is_warned_about():
+    (warning,) = resolve(with_dbd(REMOTE), "node1.example.org")["warnings"]
+    assert warning.startswith("slurm:dbd:database:password: is in the pillar of node1.example.org")
+    assert "hunter2" not in warning
+
+
+def test_two_dbd_hosts_are_both_named():
+    pillar = change(("hosts", "head.example.org", "roles"), ["controller", "dbd"])
+    pillar["hosts"]["db.example.org"] = {"roles": ["dbd"]}
+    assert the_problem(pillar).startswith(
+        "hosts: head.example.org and db.example.org have the role dbd"
+    )
+
+
+def test_a_second_word_on_where_slurmdbd_is_is_a_problem():
+    pillar = with_dbd()
+    pillar["slurm"]["config"] = {"AccountingStorageHost": "db2"}
+    assert the_problem(pillar).startswith("slurm:config:AccountingStorageHost: comes from hosts")
 
 
 # Hostlists.

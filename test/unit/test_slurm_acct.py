@@ -532,3 +532,103 @@ def test_without_slurmdbd_there_is_one_sentence(managed, monkeypatch, test, resu
     told = managed(test=test, qos={"high": {}})
     assert (told["result"], told["changes"]) == (result, {})
     assert told["comment"].endswith("sacctmgr: error: Connection refused")
+
+
+# --- the database on this host --------------------------------------------------------------------
+
+DENIED = "ERROR 1045 (28000): Access denied for user 'slurm'@'localhost' (using password: NO)"
+NO_SERVER = "ERROR 2002 (HY000): Can't connect to local server through socket (2)"
+
+
+def test_a_database_that_the_account_reaches_is_present(answer, tmp_path):
+    asked = answer(stdout=f"{tmp_path}\n")
+    found = acct.database()
+    assert (found["answers"], found["present"]) == (True, True)
+    assert found["free"] > 0
+    ((argv, _),) = asked
+    assert argv[:4] == ["runuser", "-u", "slurm", "--"]
+
+
+@pytest.mark.parametrize(
+    ("stderr", "answers"),
+    [
+        (DENIED, True),
+        ("ERROR 1044 (42000): Access denied for user 'slurm'@'localhost' to database 'x'", True),
+        ("ERROR 1049 (42000): Unknown database 'slurm_acct_db'", True),
+        (NO_SERVER, False),
+        ("runuser: failed to execute mariadb: No such file or directory", False),
+        ("runuser: user slurm does not exist", False),
+    ],
+)
+def test_a_database_that_is_not_reached_is_not_present(answer, stderr, answers):
+    answer(stderr=stderr, retcode=1)
+    found = acct.database()
+    assert (found["answers"], found["present"], found["said"]) == (answers, False, stderr)
+
+
+def test_another_failure_of_mariadb_is_raised_in_its_words(answer):
+    answer(stderr="ERROR 1040 (HY000): Too many connections", retcode=1)
+    with pytest.raises(CommandExecutionError, match=r"MariaDB: ERROR 1040 .*journalctl -u mariadb"):
+        acct.database()
+
+
+def test_a_database_without_room_is_a_failure(answer, tmp_path, monkeypatch):
+    answer(stdout=f"{tmp_path}\n")
+    monkeypatch.setattr(acct, "_ROOM", 2**80)
+    with pytest.raises(CommandExecutionError, match=f"there is no room in {tmp_path} for MariaDB"):
+        acct.database()
+
+
+@pytest.mark.parametrize("name", ["a`b", "", "a b", "x" * 65])
+def test_a_name_that_could_be_sql_is_refused(answer, name):
+    asked = answer()
+    with pytest.raises(SaltInvocationError, match="must be of letters, digits"):
+        acct.create_database(name)
+    assert asked == []
+
+
+def test_a_database_is_made_for_an_account_without_a_password(answer):
+    asked = answer()
+    assert acct.create_database("acct", "slurm") is True
+    ((argv, _),) = asked
+    assert argv[-1] == (
+        "--execute=CREATE DATABASE IF NOT EXISTS `acct`; "
+        "CREATE USER IF NOT EXISTS `slurm`@localhost IDENTIFIED VIA unix_socket; "
+        "ALTER USER `slurm`@localhost IDENTIFIED VIA unix_socket; "
+        "GRANT ALL ON `acct`.* TO `slurm`@localhost"
+    )
+
+
+@pytest.fixture
+def database_present(monkeypatch):
+    """Return the state over a MariaDB that is as told, with what it was ordered."""
+
+    def database_present(found, test=False):
+        ordered = []
+        monkeypatch.setitem(states.__opts__, "test", test)
+        monkeypatch.setitem(states.__salt__, "slurm_acct.database", lambda name, user: found)
+        order = lambda name, user: ordered.append((name, user))  # noqa: E731
+        monkeypatch.setitem(states.__salt__, "slurm_acct.create_database", order)
+        ret = states.database_present("slurm_acct_db")
+        return ret["result"], bool(ret["changes"]), ordered, ret["comment"]
+
+    return database_present
+
+
+def test_a_database_is_made_once(database_present):
+    missing = {"answers": True, "present": False, "said": DENIED}
+    assert database_present(missing, test=True)[:3] == (None, True, [])
+    assert database_present(missing)[:3] == (True, True, [("slurm_acct_db", "slurm")])
+    there = {"answers": True, "present": True, "said": ""}
+    for test in (True, False):
+        assert database_present(there, test)[:3] == (True, False, [])
+
+
+def test_a_mariadb_that_is_not_there_yet_is_no_failure_of_a_test_run(database_present):
+    absent = {"answers": False, "present": False, "said": NO_SERVER}
+    result, changes, ordered, comment = database_present(absent, test=True)
+    assert (result, changes, ordered) == (None, False, [])
+    assert comment.endswith(NO_SERVER)
+    result, changes, ordered, comment = database_present(absent)
+    assert (result, changes, ordered) == (False, False, [])
+    assert comment == f"MariaDB: {NO_SERVER}; see: journalctl -u mariadb"
