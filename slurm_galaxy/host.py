@@ -260,6 +260,8 @@ def resolve(
             f"{grains['id']} runs {grains['osfinger']}, for which osmap.yaml has no {what}; it "
             f"knows {', '.join(sorted(osmap))}; give it one in os (README, Other systems)"
         )
+    if not lacking and not found:
+        problems += check_packages(host, system, slurm["dbd"]["database"]["managed"], grains)
     repos = named_repos(system.get("repos", {}), settings.get("repos", {}))
     problems += (found := check_repos(settings.get("repos", {}), repos))
     if not lacking and not found:
@@ -989,6 +991,28 @@ def check_systems(systems: dict[Any, Any], osmap: dict[str, Any]) -> list[str]:
             if entry.get("packager", "apt") not in ("apt", "dnf"):
                 problems.append(f"{where}:packager: must be apt or dnf, not {entry['packager']}")
     return problems
+
+
+def check_packages(
+    host: dict[str, Any], system: dict[str, Any], database: bool, grains: dict[str, Any]
+) -> list[str]:
+    """Check that a system's entry says what the roles of this host install."""
+    roles = {*host["roles"]}
+    needed = {"munge", *roles} | ({"database_plugin"} if "dbd" in roles else set())
+    services = needed - {"submit", "database_plugin"}
+    if "dbd" in roles and database:
+        needed.add("database")
+        services.add("database")
+    lacking = [f"packages:{name}" for name in sorted(needed - {*system["packages"]})]
+    lacking += [f"services:{name}" for name in sorted(services - {*system["services"]})]
+    if "database" in needed and "database_options" not in system:
+        lacking.append("database_options")
+    if not lacking:
+        return []
+    return [
+        f"os: {grains['osfinger']} has no {' and no '.join(lacking)}, which the roles of "
+        f"{grains['id']} need (README, Other systems)"
+    ]
 
 
 def named_repos(known: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:

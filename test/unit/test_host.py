@@ -834,6 +834,23 @@ def test_what_is_wrong_with_a_system(systems, sentence):
     assert sentence in problem
 
 
+def test_a_system_without_the_packages_of_a_role_is_named():
+    suse = EL_9 | {"os_family": "Suse", "osfinger": "Leap-15", "osmajorrelease": 15}
+    entry = copy.deepcopy(OSMAP["RedHat"])
+    del entry["packages"]["database"], entry["services"]["dbd"], entry["database_options"]
+    pillar = with_dbd() | {"os": {"Leap-15": entry}}
+    found = host.resolve(pillar, suse | {"id": "db.example.org"}, DEFAULTS, OSMAP, FRESH, nobody)
+    (problem,) = [one for one in found["problems"] if one.startswith("os:")]
+    assert problem.startswith(
+        "os: Leap-15 has no packages:database and no services:dbd and no database_options, which"
+    )
+    pillar["slurm"]["dbd"]["database"] = REMOTE
+    found = host.resolve(pillar, suse | {"id": "db.example.org"}, DEFAULTS, OSMAP, FRESH, nobody)
+    (problem,) = [one for one in found["problems"] if one.startswith("os:")]
+    assert problem.startswith("os: Leap-15 has no services:dbd, which")
+    assert host.resolve(pillar, suse, DEFAULTS, OSMAP, FRESH, nobody)["problems"] == []
+
+
 def test_rotation_is_for_the_roles_of_this_host_and_one_file_may_hold_both():
     settings = resolve(PILLAR)["settings"]
     assert [*settings["logrotate"]] == ["/etc/logrotate.d/slurmctld"]
