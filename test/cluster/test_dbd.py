@@ -97,7 +97,7 @@ def test_mariadb_has_what_slurm_asks_of_it(cluster):
     names = ("innodb_buffer_pool_size", "innodb_lock_wait_timeout", "max_allowed_packet")
     query = "SELECT " + ", ".join(f"@@{name}" for name in names)
     shown = cluster.exec("head", ["mariadb", "-BN", f"--execute={query}"]).stdout.split()
-    assert shown == [str(2**30), "900", str(16 * 2**20)]
+    assert shown == [str(4 * 2**30), "900", str(16 * 2**20)]
     log = cluster.exec("head", ["cat", "/var/log/slurm/slurmdbd.log"]).stdout
     assert "not recommended values" not in log
 

@@ -5,7 +5,14 @@ import re
 import pytest
 from engine import wait_for
 
-DAEMONS = [("head", "slurmctld"), ("node1", "slurmd")]
+DAEMONS = [("head", "slurmdbd"), ("head", "slurmctld"), ("node1", "slurmd")]
+JOB = "sbatch --parsable -w node1 -o /dev/null --wrap true"
+# What each of them writes down, as a command that prints a word of it.
+EVENTS = {
+    "slurmdbd": "systemctl kill --signal=HUP slurmdbd && echo SIGHUP",
+    "slurmctld": JOB,
+    "slurmd": JOB,
+}
 
 
 @pytest.fixture(scope="module", params=DAEMONS, ids=lambda daemon: daemon[1])
@@ -40,9 +47,9 @@ def test_the_daemon_writes_into_the_new_file_and_is_the_same_process(rotated):
 
 
 def test_what_happens_later_is_in_the_new_file(rotated):
-    sh, _, log, _, _ = rotated
-    job = sh("sbatch --parsable -w node1 -o /dev/null --wrap true", "head")
-    wait_for(f"job {job} is in {log}", lambda: job in sh(f"cat {log}"))
+    sh, daemon, log, _, _ = rotated
+    word = sh(EVENTS[daemon], "head")
+    wait_for(f"{word} is in {log}", lambda: word in sh(f"cat {log}"))
 
 
 def test_the_running_job_goes_on(rotated):

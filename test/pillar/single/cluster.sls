@@ -2,7 +2,7 @@
 slurm_galaxy:
   cluster: single
   hosts:
-    single.lab.test: {roles: [controller, exec, submit]}
+    single.lab.test: {roles: [dbd, controller, exec, submit]}
   slurm:
     training: true  # config_overrides is meant
     wait: 90
