@@ -26,7 +26,7 @@ CA = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def pip_settings() -> tuple[str, list[str]]:
-    """Return the machine's pip settings as one pip.conf, and the folders that it names.
+    """Return the machine's pip settings as one pip.conf, and the files and folders that it names.
 
     Files in pip's own order, then PIP_* variables (pip: Configuration).
     """
@@ -46,13 +46,13 @@ def pip_settings() -> tuple[str, list[str]]:
     settings.set("global", "cert", str(CA))  # the image's own file, which knows the machine's too
     values = [value for section in settings.sections() for _, value in settings.items(section)]
     paths = {word.removeprefix("file://") for value in values for word in value.split()}
-    found = {Path(path) for path in paths if path.startswith("/") and Path(path).is_dir()}
+    found = {Path(path) for path in paths if path.startswith("/") and Path(path).exists()} - {CA}
     # An index's pages link to files beside its folder.
     found = {path.parent if path.name == "simple" else path for path in found}
-    folders = [str(path) for path in sorted(found) if not found.intersection(path.parents)]
+    mounts = [str(path) for path in sorted(found) if not found.intersection(path.parents)]
     text = io.StringIO()
     settings.write(text)
-    return text.getvalue(), folders
+    return text.getvalue(), mounts
 
 
 def apt_settings(suite: str) -> tuple[str, str]:
@@ -145,21 +145,21 @@ def base_image(suite: str, log: IO[str]) -> str:
 
 
 def salt_image_tag(suite: str, salt: str) -> tuple[str, dict[str, str], list[str]]:
-    """Return the name of an image with Salt, the files that it is made with, and folders to mount.
+    """Return the name of an image with Salt, the files that it is made with, and what to mount.
 
     The files are those of test/image and the machine's settings.
     """
     context = {file.name: file.read_text() for file in sorted((TREE / "test/image").iterdir())}
-    context["pip.conf"], folders = pip_settings()
+    context["pip.conf"], mounts = pip_settings()
     context["apt.conf"], context["sources.list"] = apt_settings(suite)
     context["ca.crt"] = CA.read_text() if CA.exists() else ""
     parts = [*COMMIT, *(text for item in sorted(context.items()) for text in item)]
-    return _tag("salt", f"{suite}-{salt}", *parts), context, folders
+    return _tag("salt", f"{suite}-{salt}", *parts), context, mounts
 
 
 def salt_image(suite: str, salt: str, network: str, log: IO[str]) -> str:
     """Return an image that boots systemd and has Salt, building it when there is none."""
-    tag, context, folders = salt_image_tag(suite, salt)
+    tag, context, mounts = salt_image_tag(suite, salt)
     if image_exists(tag):
         return tag
     base = base_image(suite, log)
@@ -171,7 +171,7 @@ def salt_image(suite: str, salt: str, network: str, log: IO[str]) -> str:
         (lab / name).write_text(text)
     proxies = [v for v in os.environ if v.lower() in ("http_proxy", "https_proxy", "no_proxy")]
     argv = ["run", "--name", builder, "--network", network, *bind(lab, "/lab")]
-    argv += [word for folder in folders for word in bind(folder, folder)]
+    argv += [word for path in mounts for word in bind(path, path)]
     argv += [word for variable in proxies for word in ("-e", variable)]
     docker("rm", "-f", builder, check=False)  # of an interrupted run
     try:

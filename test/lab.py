@@ -420,7 +420,7 @@ class Lab:
         argv += ["--cap-add", "NET_ADMIN", "--cgroupns=host", *cgroup_mount(settings["suite"])]
         argv += ["--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"]
         argv += ["--tmpfs", "/run", "--tmpfs", "/tmp:exec,mode=1777"]  # noqa: S108
-        argv += [word for folder in pip_settings()[1] for word in bind(folder, folder)]
+        argv += [word for path in pip_settings()[1] for word in bind(path, path)]
         if host.kind in ("master", "masterless"):
             argv += bind(TREE, "/srv/tree") + bind(self.pillar, "/srv/pillar")
             argv += bind(self.state / "secrets", "/srv/secrets")
