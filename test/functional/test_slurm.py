@@ -57,10 +57,11 @@ def test_daemon_current_starts_what_does_not_run(minion):
 
 
 def test_daemon_current_says_so_where_there_is_no_such_daemon(minion):
-    assert minion.state("slurm.daemon_current", "slurmdbd", test=True)["result"] is None
-    report = minion.state("slurm.daemon_current", "slurmdbd")
+    wrong = {"unit": "slurmdbd-elsewhere"}
+    assert minion.state("slurm.daemon_current", "slurmdbd", test=True, **wrong)["result"] is None
+    report = minion.state("slurm.daemon_current", "slurmdbd", **wrong)
     assert (report["result"], report["changes"]) == (False, {})
-    assert "Unit slurmdbd.service not found" in report["comment"]
+    assert "Unit slurmdbd-elsewhere.service not found" in report["comment"]
 
 
 def test_files_come_back_and_keep_their_owners_and_modes(minion):
