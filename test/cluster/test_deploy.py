@@ -67,7 +67,7 @@ def test_a_change_is_written_everywhere_and_then_taken_up_in_order(cluster, pill
     assert list(states) == [
         ASKED,
         WRITTEN,
-        "Role controller is up to date on head.lab.test",
+        "Role dbd is up to date on head.lab.test",
         "Role exec is up to date on node1.lab.test",
         "Role exec is up to date on node2.lab.test",
     ]
