@@ -430,7 +430,8 @@ def test_a_full_disk_under_the_state_keeps_slurmctld_as_it_is(slurm):
         f"cp -a /var/spool/kept/. {place} && systemctl start slurmctld",
     )
     try:
-        wait_for("it answers", lambda: "UP" in slurm.run("head", "scontrol", "ping"), 30)
+        ping = ("head", "scontrol", "ping")
+        wait_for("it answers", lambda: "UP" in slurm.run(*ping, check=False), 30)
         settled(slurm, "node1", "node2")
         slurm.sh("head", f"dd if=/dev/zero of={place}/filler bs=4k 2>/dev/null; true")
         before = slurm.daemons()["head"]
