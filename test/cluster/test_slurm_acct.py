@@ -31,9 +31,10 @@ GONE = {"users": ["games"], "accounts": ["physics", "optics"], "qos": ["one"]}
 
 @pytest.fixture(scope="module")
 def slurmdbd(cluster):
-    """Leave slurmdbd without the entities of these tests."""
+    """Leave slurmdbd without the entities of these tests, and slurmctld without enforcement."""
     yield
     apply(cluster, {"absent": GONE})
+    assert failed(cluster.salt("head.lab.test", "state.apply", "slurm_galaxy")["head.lab.test"]) == []
 
 
 @pytest.fixture
