@@ -34,7 +34,8 @@ def slurmdbd(cluster):
     """Leave slurmdbd without the entities of these tests, and slurmctld without enforcement."""
     yield
     apply(cluster, {"absent": GONE})
-    assert failed(cluster.salt("head.lab.test", "state.apply", "slurm_galaxy")["head.lab.test"]) == []
+    (report,) = cluster.salt("head.lab.test", "state.apply", "slurm_galaxy").values()
+    assert failed(report) == []
 
 
 @pytest.fixture
