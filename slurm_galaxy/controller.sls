@@ -12,6 +12,9 @@ include:
   - slurm_galaxy.munge
   - slurm_galaxy.common
   - slurm_galaxy.logrotate
+{%- if 'dbd' in host.roles %}
+  - slurm_galaxy.dbd  # which this host would wait for in vain, were the controller applied alone
+{%- endif %}
 
 The directory of slurmctld's state is closed to others:
   file.directory:
