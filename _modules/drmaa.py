@@ -3,7 +3,8 @@ Read native specifications as slurm-drmaa reads them, and look at the installed 
 
 slurm-drmaa has a grammar of its own for the ``nativeSpecification`` of a Galaxy destination; it
 looks like sbatch's and is not: an option that sbatch takes may be refused here, with the job, and
-the other way round. :py:func:`parse_native` needs neither the library nor Slurm.
+the other way round. :py:func:`parse_native` and :py:func:`render_config` need neither the library
+nor Slurm; :py:func:`info` loads the library, and :py:func:`session_check` runs a job through it.
 """
 
 import contextlib
@@ -11,7 +12,9 @@ import difflib
 import functools
 import json
 import pathlib
+import pwd
 import re
+import signal
 import sys
 
 from salt.exceptions import CommandExecutionError, SaltInvocationError
@@ -396,9 +399,10 @@ _RELEASES = {
     43: "25.05", 44: "25.11", 45: "26.05",
 }  # fmt: skip
 
-# Runs in a process of its own: a library may crash, exit or hang as soon as it is loaded.
+# Runs in a process of its own: a library may crash, exit or hang as soon as it is loaded. An alarm
+# ends it in C code too and leaves what it has said, which a kill by Salt's own timeout does not.
 _PROBE = r"""
-import ctypes, json, struct, sys
+import ctypes, json, signal, struct, sys
 
 def needed(path):
     with open(path, "rb") as file:
@@ -438,8 +442,12 @@ def say(**facts):
     print(json.dumps(facts), flush=True)
 
 path = sys.argv[1]
+signal.setitimer(signal.ITIMER_REAL, float(sys.argv[2]))
 try:
     say(needed=needed(path))
+except FileNotFoundError:
+    say(error="there is no such file; install slurm-drmaa, or name the file that it brought")
+    sys.exit()
 except Exception as exc:
     say(error=str(exc))
     sys.exit()
@@ -519,7 +527,26 @@ def _existing(patterns):
 
 def _probe(path, user, timeout):
     """Read and load a library in a child; return what the child could say before it ended."""
-    argv = [sys.executable, "-c", _PROBE, path]
+    facts = _child([sys.executable, "-c", _PROBE, path, str(timeout)], user, timeout + 5)
+    ended = facts.pop("ended")
+    if ended == _TOO_LONG:
+        words = f"it had not loaded after {timeout} s; libslurm waits where slurm.conf is missing"
+        facts.update(loads=False, error=words)
+    elif ended and "error" not in facts:
+        facts.update(loads=False, error=f"the process that loaded it {ended}")
+    return facts
+
+
+_TOO_LONG = "did not end"
+
+
+def _child(argv, user, timeout, env=None):
+    """
+    Run a program that prints facts as JSON, one object a line; return them all as one.
+
+    ``ended`` is how it went wrong, None where it ended with 0.
+    """
+    facts: dict = {"ended": None}
     try:
         result = __salt__["cmd.run_all"](
             argv,
@@ -529,20 +556,19 @@ def _probe(path, user, timeout):
             ignore_retcode=True,
             output_loglevel="quiet",
             **({"runas": user} if user else {}),
+            **({"env": env} if env else {}),
         )
     except (CommandExecutionError, OSError) as exc:
-        return {"error": str(exc)}
-    facts: dict = {}
+        return {**facts, "ended": "could not be started", "error": str(exc)}
     for line in result["stdout"].splitlines():
         # The library may print as well.
         with contextlib.suppress(ValueError):
             facts.update(said if isinstance(said := json.loads(line), dict) else {})
-    if "Timed out after" in result["stdout"]:
-        facts.update(loads=False, error=f"it had not loaded after {timeout} s")
-    elif result["retcode"] and "error" not in facts:
+    if "Timed out after" in result["stdout"] or result["retcode"] == -signal.SIGALRM:
+        facts["ended"] = _TOO_LONG
+    elif result["retcode"]:
         last = (result["stderr"].strip().splitlines() or [""])[-1]
-        ended = f"the process that loaded it ended with {result['retcode']} {last}".rstrip()
-        facts.update(loads=False, error=ended)
+        facts["ended"] = f"ended with {result['retcode']} {last}".rstrip()
     return facts
 
 
@@ -574,3 +600,297 @@ def _release(soname):
     number = soname.rpartition(".")[2]
     release = _RELEASES.get(int(number)) if number.isdigit() else None
     return f"{soname} (Slurm {release})" if release else soname
+
+
+# --- a session and a job --------------------------------------------------------------------------
+
+_ENDS = ("done", "failed")
+
+_GRACE = 20  # seconds to cancel a job and to close the session, on top of a caller's bound
+
+# Runs with the Python of a virtual environment, and is ended by an alarm as well.
+_SESSION = r"""
+import contextlib, json, signal, subprocess, sys, time
+
+native, bound, grace = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+signal.alarm(bound + grace)
+begun = time.monotonic()
+
+def say(**facts):
+    print(json.dumps(facts), flush=True)
+
+def slurm_says(job):
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        asked = ["squeue", "--noheader", "--states=all", "--jobs=" + job, "--format=%T (%r)"]
+        return subprocess.run(asked, capture_output=True, text=True, timeout=5).stdout.strip()
+
+def submit(session, drmaa):
+    say(stage="submit")
+    template = session.createJobTemplate()
+    template.jobName = "drmaa-session-check"
+    template.remoteCommand = "/bin/true"
+    template.workingDirectory = "/"
+    template.outputPath = ":/dev/null"
+    template.joinFiles = True
+    if native:
+        template.nativeSpecification = native
+    job = session.runJob(template)
+    say(job=job, stage="wait")
+    return job
+
+def state_of(job, session, drmaa):
+    try:
+        state = session.jobStatus(job)
+    except drmaa.errors.DrmaaException as exc:
+        say(unknown=str(exc))
+    else:
+        say(state=state)
+        return state
+
+def follow(job, session, drmaa):
+    submitted = time.monotonic()
+    # session.wait() alone would look every pool_delay seconds, which are ten.
+    while state_of(job, session, drmaa) not in (drmaa.JobState.DONE, drmaa.JobState.FAILED):
+        if time.monotonic() > begun + bound:
+            say(slurm=slurm_says(job), seconds=round(time.monotonic() - submitted, 1))
+            session.control(job, drmaa.JobControlAction.TERMINATE)
+            say(cancelled=True)
+            return
+        time.sleep(0.3)
+    say(slurm=slurm_says(job), seconds=round(time.monotonic() - submitted, 1))
+    end = session.wait(job, session.TIMEOUT_NO_WAIT)
+    say(exit_status=end.exitStatus if end.hasExited else None)
+
+try:
+    say(stage="package")
+    import drmaa
+    say(stage="session")
+    with drmaa.Session() as session:
+        follow(submit(session, drmaa), session, drmaa)
+        say(stage="end")
+    say(stage="done")
+except Exception as exc:
+    say(error=str(exc), kind=type(exc).__name__)
+"""
+
+
+def session_check(venv, user="galaxy", library=None, native=None, timeout=60):
+    """
+    Run a job through the DRMAA library as Galaxy's runner does, and follow it to its end.
+
+    The job is ``/bin/true`` in ``/``, with its output thrown away. One that has not ended in time
+    is cancelled.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'galaxy*' drmaa.session_check /srv/galaxy/venv
+        salt 'galaxy*' drmaa.session_check /srv/galaxy/venv native='--partition=main --mem=100'
+
+    venv
+        Path of the virtual environment (string) whose ``drmaa`` package is used: Galaxy's own.
+    user
+        Whose session and job it is (string): the user that Galaxy runs as. Never root.
+    library
+        Path of the DRMAA library (string), set as DRMAA_LIBRARY_PATH. Default: as for ``info``.
+    native
+        A native specification (string), as a destination has it. Default: none.
+    timeout
+        Bound in seconds (integer) of the submission and of the wait for the job's end together.
+        Cancelling the job and closing the session may take 20 s more.
+
+    Returns ``{"job": Slurm's job id as a string, "exit_status": integer, "state": the last state in
+    DRMAA's words (done, failed, queued_active, running …), "seconds": from the submission to the
+    end or to the bound, "library": path, "problem"}``. What is not known is None. The problem is
+    one sentence, None where the job ran and ended with 0.
+
+    Raises SaltInvocationError when the user is root or the timeout no positive whole number. What
+    does not work is an answer, not an error.
+
+    Source: GFD.133 (DRMAA 1.0), drmaa_run_job and drmaa_job_ps; slurm_drmaa/job.c and session.c of
+    slurm-drmaa 1.1.6; drmaa-python 0.7.9, session.py.
+    """
+    if isinstance(timeout, bool) or not isinstance(timeout, int) or timeout < 1:
+        raise SaltInvocationError(f"timeout: {timeout!r} is no number of seconds, such as 60")
+    result = dict.fromkeys(("job", "exit_status", "state", "seconds", "library", "problem"))
+    try:
+        if pwd.getpwnam(user).pw_uid == 0:
+            raise SaltInvocationError(f'user: "{user}" is root; name the user that Galaxy runs as')
+    except KeyError:
+        return {**result, "library": library, "problem": f'there is no user "{user}" on this host'}
+    loaded = info(library, user)
+    result.update(library=loaded["library"], problem=loaded["problem"])
+    python = pathlib.Path(venv, "bin/python")
+    if not result["problem"] and not python.exists():
+        result["problem"] = f"{venv} has no bin/python: it is no virtual environment"
+    if result["problem"]:
+        return result
+    facts = _child(
+        [str(python), "-c", _SESSION, native or "", str(timeout), str(_GRACE)],
+        user,
+        timeout + _GRACE + 10,
+        {"DRMAA_LIBRARY_PATH": result["library"]},
+    )
+    result.update({key: facts[key] for key in result if key in facts})
+    if result["job"] and not facts.get("cancelled") and result["state"] not in _ENDS:
+        # The child ended before the job did, and nobody else will look after it.
+        cancelled = _child(["scancel", result["job"]], user, _GRACE)
+        facts["cancelled"] = not cancelled["ended"]
+    result["problem"] = _session_problem(result, facts, venv, user, native, timeout)
+    return result
+
+
+def _session_problem(result, facts, venv, user, native, timeout):
+    """Say in one sentence why a session or its job did not work; None if both did."""
+    stage, job, words = facts.get("stage"), result["job"], _words(facts, timeout)
+    if stage == "done" and result["state"] == "done" and result["exit_status"] == 0:
+        return None
+    if stage is None:
+        return f"{venv}/bin/python does not run as {user}: {words}"
+    if stage == "package":
+        if facts.get("kind") == "ModuleNotFoundError":
+            return f"{venv} has no Python package drmaa: install it there (pip install drmaa)"
+        return f"the Python package drmaa of {venv} cannot load {result['library']}: {words}"
+    if stage == "session":
+        return f"{result['library']} opens no session: {words}; see /etc/slurm_drmaa.conf"
+    if stage == "submit":
+        return _refusal(facts, words, native)
+    said = f", Slurm says {facts['slurm']}" if facts.get("slurm") else ""
+    if result["state"] in _ENDS:
+        if stage != "done":
+            return f"job {job} is {result['state']}, and the session went wrong then: {words}"
+        status = f" with exit status {result['exit_status']}" if result["exit_status"] else ""
+        return (
+            f"job {job} ended as {result['state']}{status}{said}: see scontrol show job {job}, and "
+            "slurmd's log on its node"
+        )
+    fate = "was cancelled"
+    if not facts.get("cancelled"):
+        fate = f"could not be cancelled ({words}): run scancel {job} when the controller answers"
+    state = result["state"] or "unknown"
+    return f"job {job} had not ended after {timeout} s: its state was {state}{said}; it {fate}"
+
+
+def _refusal(facts, words, native):
+    """Say why no job could be submitted."""
+    kind = facts.get("kind", "")
+    spec = f' (native specification "{native}")' if native else ""
+    found = parse_native(native)["problems"] if native else []
+    # Without a word of its own it has crashed on it.
+    if found and (kind.startswith("Invalid") or not kind):
+        told = "; ".join(each["message"] for each in found)
+        return f'slurm-drmaa refuses the native specification "{native}": {told}'
+    if kind == "DeniedByDrmException":
+        return f"Slurm refuses the job: {words}{spec}"
+    if kind.startswith("Invalid"):
+        where = spec or "; see job_categories in /etc/slurm_drmaa.conf"
+        return f"slurm-drmaa refuses the job: {words}{where}"
+    return f"no job could be submitted: {words}{spec}"
+
+
+def _words(facts, timeout):
+    """Return what the library said, without the numbers and names of its functions."""
+    error = facts.get("error") or facts.get("unknown")
+    if error is None:
+        if facts["ended"] == _TOO_LONG:
+            return f"no answer within {timeout} s"
+        return f"the process {facts['ended']}" if facts["ended"] else "it says nothing more"
+    error = re.sub(r"^code \d+: ", "", error)
+    error = re.sub(r"^slurm_\w+ error(?: \(\d+\))?: |,job_id: \d+$", "", error)
+    return " ".join(error.split()).rstrip(".") or facts.get("kind", "it says nothing more")
+
+
+# --- slurm_drmaa.conf -----------------------------------------------------------------------------
+
+# What drmaa-utils takes, as its kind; a name that it does not know it passes over in silence.
+_CONFIG = {
+    "cache_job_state": "seconds",
+    "job_categories": "categories",
+    "pool_delay": "positive",
+    "wait_thread": "switch",
+}
+
+
+def render_config(config):
+    """
+    Write slurm_drmaa.conf from data, in slurm-drmaa's own form of a dictionary.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --local drmaa.render_config '{cache_job_state: 5}'
+
+    config
+        The file's content (mapping): ``cache_job_state`` and ``pool_delay`` in seconds (integers),
+        ``wait_thread`` (boolean), ``job_categories`` (mapping of a category's name to its native
+        specification; ``default`` is that of every job which names no category). A value of None
+        is left out.
+
+    Returns the text (string), sorted, without a header.
+
+    Raises SaltInvocationError with a sentence for each mistake: a name that slurm-drmaa would pass
+    over, a value of another kind, with which every session fails, and a native specification that
+    it refuses, with which every job does.
+
+    Source: drmaa_utils/conf.c, conf_tab.y and fsd_session.c
+    (fsd_drmaa_session_apply_configuration) of drmaa-utils; README.md of slurm-drmaa, Configuration.
+    """
+    if not isinstance(config, dict):
+        raise SaltInvocationError(f"slurm_drmaa.conf is made from a mapping, not from {config!r}")
+    problems: list[str] = []
+    lines = []
+    for name, value in sorted(config.items(), key=lambda item: str(item[0])):
+        if value is None:
+            continue
+        text, wrong = _configured(name, value)
+        problems += [f"slurm_drmaa.conf, {name}: {each}" for each in wrong]
+        lines.append(f"{name}: {text},")
+    if problems:
+        raise SaltInvocationError("\n".join(problems))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _configured(name, value):
+    """Return a value as the file has it, and what is wrong with it."""
+    kind = _CONFIG.get(name) if isinstance(name, str) else None
+    number = isinstance(value, int) and not isinstance(value, bool)
+    if kind == "categories":
+        return _categories(value)
+    if kind == "switch":
+        fits = isinstance(value, bool) or (number and value in (0, 1))
+        return str(int(value)) if fits else "", [] if fits else [f"{value!r} is not true or false"]
+    if kind:
+        least = int(kind == "positive")
+        fits = number and least <= value <= _MOST
+        return str(value), [] if fits else [f"{value!r} is no whole number of seconds from {least}"]
+    if name == "missing_jobs":
+        return "", ["slurm-drmaa opens no session with any value of it; leave it out"]
+    near = difflib.get_close_matches(str(name), _CONFIG, 1)
+    meant = f"; did you mean {near[0]}?" if near else f"; it knows {', '.join(_CONFIG)}"
+    return "", [f"slurm-drmaa knows no such name{meant}"]
+
+
+def _categories(value):
+    """Return job categories as the file has them, and what is wrong with them."""
+    if not isinstance(value, dict):
+        return "", [f"{value!r} is no mapping of names to native specifications"]
+    lines, problems = [], []
+    for name, spec in sorted(value.items(), key=lambda item: str(item[0])):
+        if spec is None:
+            continue
+        if not isinstance(name, str) or not isinstance(spec, str):
+            problems.append(f"{name!r}: {spec!r} is not a name and a text; put both in quotes")
+            continue
+        if any(all(quote in text for quote in "\"'") for text in (name, spec)):
+            problems.append(f"{name}: a text with both kinds of quotes cannot be written there")
+            continue
+        problems += [f"{name}: {each['message']}" for each in parse_native(spec)["problems"]]
+        lines.append(f"  {_quoted(name)}: {_quoted(spec)},")
+    return "\n".join(["{", *lines, "}"]), problems
+
+
+def _quoted(text):
+    """Put a text in quotes, which know no escapes."""
+    return f"'{text}'" if '"' in text else f'"{text}"'

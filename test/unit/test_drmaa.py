@@ -3,6 +3,9 @@
 What is accepted and refused here was asked of slurm-drmaa 1.1.6 itself, built with Slurm 22.05.
 """
 
+import os
+import pwd
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -183,9 +186,16 @@ def test_any_text_is_answered(spec):
 # --- the library ----------------------------------------------------------------------------------
 
 
-def run_all(argv, timeout, **kwargs):
+def run_all(argv, timeout, env=None, **kwargs):
     """Stand for cmd.run_all."""
-    result = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False)
+    result = subprocess.run(
+        argv,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env=env and {**os.environ, **env},
+    )
     return {"retcode": result.returncode, "stdout": result.stdout, "stderr": result.stderr}
 
 
@@ -260,6 +270,13 @@ def test_a_library_that_breaks_takes_nothing_down(info, text, words):
     assert words in answer["problem"]
 
 
+def test_a_library_that_does_not_load_in_time_still_says_what_it_needs(info):
+    hangs = "void f(void) __attribute__((constructor)); void f(void) { pause(); }"
+    answer = info.ask(info.compile("#include <unistd.h>\n" + hangs), timeout=0.5)
+    assert (answer["loads"], answer["needs"]) == (False, "libslurm.so.38")
+    assert "after 0.5 s; libslurm waits where slurm.conf is missing" in answer["problem"]
+
+
 @pytest.mark.parametrize("content", [None, b"", b"text", b"\x7fELF\2\1", b"\x7fELF" + b"\0" * 99])
 def test_a_file_that_is_no_library_is_an_answer(info, tmp_path, content):
     file = tmp_path / "libdrmaa.so.1"
@@ -296,5 +313,251 @@ def test_the_library_of_another_system_is_told_apart(info, monkeypatch):
 
 
 def test_the_probe_runs_on_its_own():
-    argv = [sys.executable, "-c", drmaa._PROBE, "/nowhere.so"]
-    assert "No such file" in run_all(argv, 30)["stdout"]
+    argv = [sys.executable, "-c", drmaa._PROBE, "/nowhere.so", "30"]
+    assert "no such file" in run_all(argv, 30)["stdout"]
+
+
+# --- a session and a job --------------------------------------------------------------------------
+
+# Stands for the drmaa package of a virtual environment: what each call does is a statement.
+PACKAGE = """
+import os, sys, time
+class JobState: DONE, FAILED = "done", "failed"
+class JobControlAction: TERMINATE = "terminate"
+class errors:
+    class DrmaaException(Exception): pass
+class InvalidAttributeValueException(errors.DrmaaException): pass
+class DeniedByDrmException(errors.DrmaaException): pass
+class InternalException(errors.DrmaaException): pass
+class JobInfo: exitStatus, hasExited = 0, True
+class Template: pass
+class Session:
+    TIMEOUT_NO_WAIT = 0
+    def __enter__(self):
+        {open}
+        return self
+    def __exit__(self, *_):
+        {close}
+    def createJobTemplate(self):
+        return Template()
+    def runJob(self, job):
+        assert (job.remoteCommand, job.workingDirectory) == ("/bin/true", "/")
+        assert (job.outputPath, job.joinFiles) == (":/dev/null", True)
+        {submit}
+        return "7"
+    def jobStatus(self, job):
+        {state}
+        return "done"
+    def wait(self, job, timeout):
+        {wait}
+        return JobInfo
+    def control(self, job, action):
+        {cancel}
+"""
+
+GOOD = dict.fromkeys(("open", "close", "submit", "state", "wait", "cancel"), "pass")
+
+
+@pytest.fixture
+def check(monkeypatch, tmp_path):
+    """Return drmaa.session_check over a virtual environment whose drmaa package does as told."""
+    (tmp_path / "bin").mkdir()
+    calls = []
+    fate: dict = {}
+
+    def answered(argv, **kwargs):
+        calls.append((argv, kwargs))
+        if argv[0] == "scancel":
+            return {"retcode": fate["scancel"], "stdout": "", "stderr": ""}
+        return run_all(argv, **kwargs)
+
+    def ask(native=None, timeout=5, grace=0, scancel=0, **statements):
+        fate["scancel"] = scancel
+        monkeypatch.setattr(drmaa, "_GRACE", grace)
+        python = tmp_path / "bin/python"
+        if statements.get("package", "") is not None:
+            (tmp_path / "drmaa.py").write_text(
+                statements.get("package") or PACKAGE.format(**{**GOOD, **statements})
+            )
+        python.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path} exec {sys.executable} "$@"\n')
+        python.chmod(0o755)
+        return drmaa.session_check(str(tmp_path), user=NOBODY, native=native, timeout=timeout)
+
+    fits = {"library": "/d.so", "problem": None}
+    monkeypatch.setattr(drmaa, "info", lambda library, user: fits)
+    monkeypatch.setattr(drmaa, "__salt__", {"cmd.run_all": answered})
+    return SimpleNamespace(ask=ask, calls=calls, fits=fits, venv=tmp_path)
+
+
+NOBODY = next(each.pw_name for each in pwd.getpwall() if each.pw_uid)
+
+
+def test_a_job_that_ends_well_is_all_that_is_wanted(check):
+    answer = check.ask(submit="assert os.environ['DRMAA_LIBRARY_PATH'] == '/d.so'")
+    assert answer.pop("seconds") < 5
+    assert answer == {
+        "job": "7", "exit_status": 0, "state": "done", "library": "/d.so", "problem": None,
+    }  # fmt: skip
+    [(argv, options)] = check.calls
+    assert argv[0] == f"{check.venv}/bin/python"
+    assert (options["runas"], options["cwd"], options["python_shell"]) == (NOBODY, "/", False)
+
+
+def test_a_native_specification_is_the_jobs(check):
+    assert not check.ask("-p main", submit="assert job.nativeSpecification == '-p main'")["problem"]
+    assert not check.ask(submit="assert not hasattr(job, 'nativeSpecification')")["problem"]
+
+
+REFUSED_JOB = "raise {}('code 14: slurm_submit_batch_job error{}: it says  no')"
+
+
+@pytest.mark.parametrize(
+    ("native", "statements", "words"),
+    [
+        (None, {"package": "raise OSError('no d.so')"}, "cannot load /d.so: no d.so"),
+        (None, {"package": "import nothing.at.all"}, "has no Python package drmaa: install it"),
+        (None, {"package": "import os; os.abort()"}, "the process ended with -6"),
+        (None, {"open": "raise InternalException('bad conf')"}, "opens no session: bad conf; see"),
+        (None, {"open": "os.abort()"}, "opens no session: the process ended with -6"),
+        (None, {"submit": REFUSED_JOB.format("InternalException", " (1800)")},
+         "no job could be submitted: it says no"),
+        (None, {"submit": "time.sleep(60)"}, "no job could be submitted: no answer within 1 s"),
+        (None, {"submit": REFUSED_JOB.format("InvalidAttributeValueException", "")},
+         "slurm-drmaa refuses the job: it says no; see job_categories"),
+        ("-p x", {"submit": REFUSED_JOB.format("InvalidAttributeValueException", "")},
+         'slurm-drmaa refuses the job: it says no (native specification "-p x")'),
+        ("-p x", {"submit": REFUSED_JOB.format("DeniedByDrmException", "")},
+         'Slurm refuses the job: it says no (native specification "-p x")'),
+        ("--gpus=1", {"submit": REFUSED_JOB.format("InvalidAttributeValueException", "")},
+         'refuses the native specification "--gpus=1": slurm-drmaa knows no option --gpus'),
+        ("--nodes=-", {"submit": "os.abort()"}, "slurm-drmaa crashes on it"),
+    ],
+)  # fmt: skip
+def test_what_keeps_a_job_from_being_submitted_is_one_sentence(check, native, statements, words):
+    answer = check.ask(native, timeout=1, **statements)
+    assert words in answer["problem"]
+    assert "\n" not in answer["problem"] and "Traceback" not in answer["problem"]
+    assert (answer["job"], answer["exit_status"], answer["state"]) == (None, None, None)
+
+
+def test_a_job_that_fails_is_told_with_its_exit_status(check):
+    answer = check.ask(state="return 'failed'", wait="JobInfo.exitStatus = 3")
+    assert (answer["job"], answer["state"], answer["exit_status"]) == ("7", "failed", 3)
+    assert "job 7 ended as failed with exit status 3" in answer["problem"]
+
+
+def test_a_session_that_does_not_close_is_told_beside_its_job(check):
+    answer = check.ask(close="raise InternalException('code 12: stuck')")
+    assert (answer["state"], answer["exit_status"]) == ("done", 0)
+    assert answer["problem"] == "job 7 is done, and the session went wrong then: stuck"
+
+
+def test_a_job_that_does_not_end_is_cancelled_through_the_session(check):
+    answer = check.ask(timeout=1, grace=9, state="return 'queued_active'")
+    assert answer["state"] == "queued_active" and answer["seconds"] >= 1
+    assert "had not ended after 1 s: its state was queued_active" in answer["problem"]
+    assert answer["problem"].endswith("it was cancelled")
+    assert len(check.calls) == 1
+
+
+def test_a_state_that_cannot_be_had_for_a_moment_is_waited_for(check):
+    once = "self.asked = getattr(self, 'asked', 0) + 1"
+    lost = "raise errors.DrmaaException('code 2: slurm_load_jobs error: timed out,job_id: 7')"
+    statement = f"{once}\n        if self.asked < 3: {lost}"
+    assert check.ask(state=statement)["problem"] is None
+
+
+@pytest.mark.parametrize(
+    ("scancel", "grace", "statements", "words"),
+    [
+        (1, 0, {"state": "time.sleep(60)"},
+         "could not be cancelled (no answer within 1 s): run scancel 7"),
+        (1, 9, {"state": "return 'running'", "cancel": "raise InternalException('code 1: no')"},
+         "its state was running; it could not be cancelled (no): run scancel 7"),
+        (0, 9, {"state": "os.abort()"}, "its state was unknown; it was cancelled"),
+    ],
+)  # fmt: skip
+def test_a_job_that_the_session_lost_is_cancelled_all_the_same(
+    check, scancel, grace, statements, words
+):
+    answer = check.ask(timeout=1, grace=grace, scancel=scancel, **statements)
+    assert words in answer["problem"]
+    argv, options = check.calls[-1]
+    assert (argv, options["runas"]) == (["scancel", "7"], NOBODY)
+
+
+def test_a_library_with_a_problem_opens_no_session(check):
+    check.fits["problem"] = "it is of another Slurm"
+    assert check.ask()["problem"] == "it is of another Slurm"
+    assert not check.calls
+
+
+def test_a_venv_or_a_user_that_is_not_there_is_an_answer(check):
+    assert "no virtual environment" in drmaa.session_check("/nowhere", user=NOBODY)["problem"]
+    assert 'no user "nobody-here"' in drmaa.session_check("/", user="nobody-here")["problem"]
+    (check.venv / "bin/python").mkdir()
+    assert "does not run as" in drmaa.session_check(str(check.venv), user=NOBODY)["problem"]
+
+
+@pytest.mark.parametrize("given", [{"user": "root"}, {"timeout": 0}, {"timeout": "9"}])
+def test_a_session_of_root_or_without_a_bound_is_refused(check, given):
+    with pytest.raises(SaltInvocationError, match=r"user: |timeout: "):
+        drmaa.session_check("/", **{"user": NOBODY, **given})
+    assert not check.calls
+
+
+# --- slurm_drmaa.conf -----------------------------------------------------------------------------
+
+
+def test_slurm_drmaa_conf_is_a_dictionary_of_slurm_drmaas_own():
+    config = {
+        "wait_thread": True,
+        "pool_delay": None,
+        "cache_job_state": 5,
+        "job_categories": {"it's": "-n 1", "default": "-p main", 'a "b"': "", "left out": None},
+    }
+    assert drmaa.render_config(config) == (
+        "cache_job_state: 5,\n"
+        "job_categories: {\n"
+        '  \'a "b"\': "",\n'
+        '  "default": "-p main",\n'
+        '  "it\'s": "-n 1",\n'
+        "},\n"
+        "wait_thread: 1,\n"
+    )
+    assert drmaa.render_config({}) == ""
+    assert drmaa.render_config({"job_categories": {}}) == "job_categories: {\n},\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"cache_job_states": 5}, "did you mean cache_job_state?"),
+        ({"xyzzy": 5}, "it knows cache_job_state, job_categories, pool_delay, wait_thread"),
+        ({3: 5}, "knows no such name"),
+        ({"missing_jobs": "ignore"}, "no session with any value of it"),
+        ({"cache_job_state": "5"}, "'5' is no whole number of seconds from 0"),
+        ({"cache_job_state": True}, "True is no whole number"),
+        ({"cache_job_state": -1}, "-1 is no whole number"),
+        ({"cache_job_state": 2**31}, "is no whole number"),
+        ({"pool_delay": 0}, "0 is no whole number of seconds from 1"),
+        ({"wait_thread": 2}, "2 is not true or false"),
+        ({"job_categories": ["-p main"]}, "no mapping"),
+        ({"job_categories": {"default": 5}}, "put both in quotes"),
+        ({"job_categories": {5: "-p main"}}, "put both in quotes"),
+        ({"job_categories": {"default": "--mem=4G"}}, "default: --mem: "),
+        ({"job_categories": {"default": "--comment=\"'"}}, "both kinds of quotes"),
+        (["cache_job_state"], "from a mapping"),
+    ],
+)
+def test_what_slurm_drmaa_does_not_take_is_refused(config, words):
+    with pytest.raises(SaltInvocationError, match=re.escape(words)):
+        drmaa.render_config(config)
+
+
+def test_every_mistake_of_slurm_drmaa_conf_has_its_line():
+    with pytest.raises(SaltInvocationError) as error:
+        drmaa.render_config({"pool_delay": 0, "wait_thread": "x", "cache_job_state": 1})
+    assert [line.split(":")[0] for line in str(error.value).splitlines()] == [
+        "slurm_drmaa.conf, pool_delay", "slurm_drmaa.conf, wait_thread",
+    ]  # fmt: skip
