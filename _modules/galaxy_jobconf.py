@@ -3144,6 +3144,96 @@ def _not_static(destination):
     return None if shell == "LocalShell" else f"{shell}: its jobs are submitted on another host"
 
 
+def _options(destination, version):
+    """Return a destination's options in sbatch's words, and what cannot be read of them."""
+    params = destination["params"]
+    if destination["family"] == "cli":
+        items = {key: _Item(value, ("", 1, 1)) for key, value in params.items()}
+        read = __salt__["slurm.parse_options"](_sbatch(items)[0], version=version)
+    else:
+        names = PARAMETERS["drmaa"]
+        spec = next((params[name] for name in names if params.get(name) is not None), "")
+        read = __salt__["drmaa.parse_native"](spec)
+    options = dict(read["options"])
+    if destination["family"] != "cli":
+        options = {
+            name: value.strip() if isinstance(value, str) else value
+            for name, value in options.items()
+        }
+        if "share" in options:
+            options["oversubscribe"] = options.pop("share")
+        if "nodes" in options:
+            options["nodes"] = options["nodes"].strip("-")
+        if "time" in options:
+            # slurm-drmaa reads hours and minutes alone, with a date before or a zone behind.
+            hours, minutes = re.findall(r"\d+", options["time"].rpartition("T")[2])[:2]
+            options["time"] = f"{hours}:{minutes}:00"
+    return options, [("GJ311", problem["message"]) for problem in read["problems"]]
+
+
+def requests(path=None, text=None, format=None, version=None):
+    """
+    List what each destination of a job configuration asks of Slurm, as its runner reads it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --local galaxy_jobconf.requests /etc/galaxy/galaxy.yml
+
+    path, text, format
+        As for ``validate``.
+
+    version
+        Slurm's version (string), for the options of the command-line runner. Default: any.
+
+    Returns a list of mappings: id, why (what makes that unknown: dynamic, templated, not Slurm's;
+    else None), cpus (of the whole job), memory (MiB on a node), partition, time (seconds), each
+    None where the destination leaves it to Slurm, and problems (list of sentences).
+
+    Raises CommandExecutionError when the file cannot be read as a job configuration.
+
+    Source: sbatch(1); galaxy/jobs/runners/drmaa.py and util/cli/job/slurm.py.
+    """
+    found = []
+    for destination in destinations(path, text, format):
+        row = {
+            "id": destination["id"],
+            "why": _not_static(destination),
+            **dict.fromkeys(("cpus", "memory", "partition", "time")),
+            "problems": [],
+        }
+        if not row["why"]:
+            options, wrong = _options(destination, version)
+            cpus = _cpus(options)
+            per_cpu = _mebibytes(options.get("mem-per-cpu"))
+            row.update(
+                cpus=cpus,
+                memory=_mebibytes(options.get("mem")) or (per_cpu and per_cpu * (cpus or 1)),
+                partition=options.get("partition"),
+                time=_slurm_seconds(options.get("time")),
+                problems=[message for _, message in wrong],
+            )
+        found.append(row)
+    return found
+
+
+def _cpus(options):
+    """Return the CPUs that a job's options ask for, None where they say nothing of it."""
+
+    def number(name):
+        text = str(options.get(name) or "").partition("-")[0]
+        return int(text) if text.isdigit() else 0
+
+    given = [
+        number("mincpus"),
+        number("ntasks") * (number("cpus-per-task") or 1),
+        number("cpus-per-task"),
+        number("ntasks-per-node") * (number("nodes") or 1) * (number("cpus-per-task") or 1),
+    ]
+    return max(given) or None
+
+
 class _Cluster:
     """What the running Slurm says, asked once for all destinations."""
 
@@ -3204,30 +3294,7 @@ class _Cluster:
 
     def options(self, destination):
         """Return a destination's options in sbatch's words, and what cannot be read of them."""
-        params = destination["params"]
-        if destination["family"] == "cli":
-            items = {key: _Item(value, ("", 1, 1)) for key, value in params.items()}
-            version = self.config.get("SLURM_VERSION")
-            read = __salt__["slurm.parse_options"](_sbatch(items)[0], version=version)
-        else:
-            names = PARAMETERS["drmaa"]
-            spec = next((params[name] for name in names if params.get(name) is not None), "")
-            read = __salt__["drmaa.parse_native"](spec)
-        options = dict(read["options"])
-        if destination["family"] != "cli":
-            options = {
-                name: value.strip() if isinstance(value, str) else value
-                for name, value in options.items()
-            }
-            if "share" in options:
-                options["oversubscribe"] = options.pop("share")
-            if "nodes" in options:
-                options["nodes"] = options["nodes"].strip("-")
-            if "time" in options:
-                # slurm-drmaa reads hours and minutes alone, with a date before or a zone behind.
-                hours, minutes = re.findall(r"\d+", options["time"].rpartition("T")[2])[:2]
-                options["time"] = f"{hours}:{minutes}:00"
-        return options, [("GJ311", problem["message"]) for problem in read["problems"]]
+        return _options(destination, self.config.get("SLURM_VERSION"))
 
     def verdict(self, options):
         """Judge a set of options, once for all destinations that share it."""

@@ -120,10 +120,12 @@ def managed(
     """
     ret: dict[str, Any] = {"name": name, "changes": {}, "result": False, "comment": ""}
     try:
-        account = __salt__["user.info"](user)
-        if not account:
-            raise CommandExecutionError(f'there is no user "{user}", who must read it')
         text = _candidate(name, conf, source, contents, format, template, context)
+        account = __salt__["user.info"](user)
+        if not account and not __opts__["test"]:
+            raise CommandExecutionError(f'there is no user "{user}", who must read it')
+        if not account or (venv and __opts__["test"] and not pathlib.Path(venv).exists()):
+            venv, check_cluster = None, False  # what the same run will make cannot judge yet
         findings, notes = _judge(name, text, format, ignore, venv, user, config, check_cluster)
     except (CommandExecutionError, SaltInvocationError) as error:
         ret["comment"] = f"{name} was not written: {error}"
@@ -132,6 +134,10 @@ def managed(
     if errors:
         verdict = f"{name} was not written, it would have {_many(errors, 'error')}"
         ret["comment"] = _block([verdict, *notes], findings)
+        return ret
+    if not account:
+        ret.update(result=None, comment=_block([f"{name} would be written", *notes], findings))
+        ret["changes"] = {name: "new"}
         return ret
     group = __salt__["file.gid_to_group"](account["gid"])
     written = __states__["file.managed"](

@@ -490,3 +490,52 @@ def test_a_user_that_is_none_is_an_error(check):
     check.user = "glaxy"
     with pytest.raises(CommandExecutionError, match='no user "glaxy"'):
         check("-p main")
+
+
+# --- requests -------------------------------------------------------------------------------------
+
+
+def test_what_destinations_ask_for_is_told_in_numbers(monkeypatch):
+    slurm, drmaa = load("_modules/slurm.py"), load("_modules/drmaa.py")
+    monkeypatch.setitem(jobconf.__salt__, "slurm.parse_options", slurm.parse_options)
+    monkeypatch.setitem(jobconf.__salt__, "drmaa.parse_native", drmaa.parse_native)
+    cli = {"runner": "cli", "shell_plugin": "LocalShell", "job_plugin": "Slurm"}
+    text = {
+        "runners": {
+            "local": {"load": "galaxy.jobs.runners.local:LocalJobRunner"},
+            "cli": {"load": "galaxy.jobs.runners.cli:ShellJobRunner"},
+            "slurm": {"load": "galaxy.jobs.runners.slurm:SlurmJobRunner"},
+        },
+        "execution": {
+            "default": "here",
+            "environments": {
+                "here": {"runner": "local"},
+                "plain": cli,
+                "small": {
+                    **cli,
+                    "job_partition": "main",
+                    "job_ncpus": 2,
+                    "job_time": "00:10:00",
+                    "job_--mem": "2G",
+                },
+                "native": {
+                    "runner": "slurm",
+                    "native_specification": "-p big --ntasks=4 --mem-per-cpu=500 --time=1:30",
+                },
+                "wrong": {"runner": "slurm", "native_specification": "--gpus=1"},
+                "open": {"runner": "slurm", "native_specification": "{{ spec }}"},
+            },
+        },
+    }
+    found = {row["id"]: row for row in jobconf.requests(text=yaml.safe_dump(text))}
+    kept = {
+        name: tuple(row[key] for key in ("cpus", "memory", "partition", "time"))
+        for name, row in found.items()
+    }
+    assert kept == {
+        "here": (None,) * 4, "plain": (None,) * 4, "small": (2, 2048, "main", 600),
+        "native": (4, 2000, "big", 5400), "wrong": (None,) * 4, "open": (None,) * 4,
+    }  # fmt: skip
+    assert "is not Slurm's" in found["here"]["why"] and "templated" in found["open"]["why"]
+    assert [name for name, row in found.items() if row["why"]] == ["here", "open"]
+    assert "--gpus" in found["wrong"]["problems"][0] and found["native"]["problems"] == []
