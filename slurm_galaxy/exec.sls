@@ -13,6 +13,9 @@ include:
   - slurm_galaxy.munge
   - slurm_galaxy.common
   - slurm_galaxy.logrotate
+{%- if host.settings.galaxy %}
+  - slurm_galaxy.shared
+{%- endif %}
 
 The directory of slurmd's spool exists:
   file.directory:
@@ -31,6 +34,9 @@ slurmd is installed:
     - require:
       - sls: slurm_galaxy.munge
       - file: The directory of slurmd's spool exists
+      {%- if host.settings.galaxy %}
+      - sls: slurm_galaxy.shared  # a node without a directory of Galaxy's would spoil its jobs
+      {%- endif %}
 
 slurmd is running:
   service.running:

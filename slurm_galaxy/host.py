@@ -19,7 +19,8 @@ __salt__: dict[str, Any]
 __pillar__: dict[str, Any]
 __grains__: dict[str, Any]
 
-ROLES = ("dbd", "controller", "exec", "submit")  # in the order in which they are applied
+# In the order in which they are applied.
+ROLES = ("dbd", "controller", "exec", "submit", "drmaa", "galaxy")
 
 # What may stand in the pillar below slurm_galaxy, and of which kind it is. ``None``: a mapping
 # with names of the site's or of Slurm's own.
@@ -27,7 +28,7 @@ SCHEMA: dict[str, Any] = {
     "cluster": str,
     "hosts": None,
     "munge": {"key": str, "key_base64": str, "key_source": str},
-    "users": {"slurm": {"uid": int, "gid": int}, "munge": {"uid": int, "gid": int}},
+    "users": {user: {"uid": int, "gid": int} for user in ("slurm", "munge", "galaxy")},
     "os": None,
     "repos": None,
     "slurm": {
@@ -60,6 +61,34 @@ SCHEMA: dict[str, Any] = {
             },
         },
     },
+    "drmaa": {"package": str, "files": list, "library": str, "config": None},
+    "galaxy": {
+        "version": str,
+        "root": str,
+        "venv": str,
+        "server": str,
+        "url": str,
+        "pip": {
+            "packages": list,
+            "constraint": str,
+            "index_url": str,
+            "extra_index_url": str,
+            "find_links": str,
+            "no_index": bool,
+            "cert": str,
+        },
+        "config": {"gravity": None, "galaxy": None},
+        "database": {"managed": bool, "url": str},
+        "id_secret": str,
+        "admins": None,
+        "runner": str,
+        "job_conf": None,
+        "job_conf_format": str,
+        "shared": None,  # see check_shared()
+        "containers": bool,
+        "wait": int,
+        "check": bool,
+    },
 }
 # An entry of osmap.yaml, or of the site's own below slurm_galaxy:os, and which of it must be there.
 SYSTEM_KEYS: dict[str, Any] = {
@@ -73,6 +102,7 @@ SYSTEM_KEYS: dict[str, Any] = {
     "logrotate": None,
     "values": None,
     "drmaa": None,
+    "galaxy": None,
     "repos": None,
 }
 SYSTEM_NEEDS = ("packager", "conf_dir", "nologin", "packages", "services")
@@ -97,6 +127,7 @@ HOST_KEYS: dict[str, Any] = {"roles": list, "primary": bool, "name": str, "addre
 KINDS = {
     str: "text",
     int: "a whole number",
+    float: "a number",
     bool: "true or false",
     list: "a list",
     dict: "a mapping",
@@ -236,14 +267,20 @@ def resolve(
     problems += check_table(table)
     if problems:
         return host
+    if not has_role(table, "galaxy"):
+        settings["users"] = {u: ids for u, ids in settings["users"].items() if u != "galaxy"}
+    wrong_systems = check_systems(settings.get("os", {}), osmap)
+    merged = {} if wrong_systems else merge(osmap, settings.get("os", {}))
+    system = find_system(merged, grains)
 
     row = match(grains["id"], table, problems)
     slurm = settings["slurm"]
     if row:
         host["name"] = row.get("name", short(grains["id"]))
-        host["roles"] = [r for r in ROLES if r in row["roles"]]
+        host["roles"] = all_roles(row["roles"], runner(settings["galaxy"], system))
         problems += check_host(host, grains, role)
         problems += check_password(host, slurm["dbd"]["database"], warnings)
+        problems += check_galaxy(host, settings, table, system, warnings)
     problems += check_settings(settings, table)
     problems += check_accounts(settings["users"], accounts, owner)
     nodes, found = node_names(slurm.get("nodes", []))
@@ -251,20 +288,19 @@ def resolve(
     if nodes and not found:
         problems += check_nodes(nodes, table, slurm, host)
         warnings += uncovered(nodes, table)
-    problems += (found := check_systems(settings.get("os", {}), osmap))
-    system = {} if found else find_system(merge(osmap, settings.get("os", {})), grains)
+    problems += wrong_systems
     lacking = [key for key in SYSTEM_NEEDS if key not in system]
-    if lacking and not found:
+    if lacking and not wrong_systems:
         what = " and no ".join(lacking) if system else "entry"
         problems.append(
             f"{grains['id']} runs {grains['osfinger']}, for which osmap.yaml has no {what}; it "
             f"knows {', '.join(sorted(osmap))}; give it one in os (README, Other systems)"
         )
-    if not lacking and not found:
+    if not lacking and not wrong_systems:
         problems += check_packages(host, system, slurm["dbd"]["database"]["managed"], grains)
     repos = named_repos(system.get("repos", {}), settings.get("repos", {}))
     problems += (found := check_repos(settings.get("repos", {}), repos))
-    if not lacking and not found:
+    if not lacking and not wrong_systems and not found:
         repos = {name: r for name, r in repos.items() if applies(r, system, grains)}
         warnings += doubts(repos, system, settings.get("repos", {}))
     if not problems:
@@ -298,11 +334,28 @@ def resolve(
                 "dbd": dbd(slurm, table),
                 "accounting": accounting(settings, host["name"], controllers(table)[0]),
             },
+            "drmaa": drmaa(settings["drmaa"], system),
+            "galaxy": galaxy(host, settings, table, system),
         }
     return host
 
 
 # Pure helpers, from the general to the particular.
+
+
+def has_role(table: dict[str, Any], role: str) -> bool:
+    """Tell whether a host of the table has a role."""
+    return any(role in row["roles"] for row in table.values())
+
+
+def all_roles(roles: list[str], runner: str) -> list[str]:
+    """Add the roles that others imply, and put all in the order in which they are applied."""
+    found = {*roles}
+    if "galaxy" in found and runner == "drmaa":
+        found.add("drmaa")
+    if found & {"galaxy", "drmaa"}:
+        found.add("submit")
+    return [role for role in ROLES if role in found]
 
 
 def merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
@@ -421,7 +474,7 @@ def check_table(table: dict[str, Any]) -> list[str]:
             ]
             problems += [
                 f"{where}: a {role} is named by its exact minion id"
-                for role in ("controller", "dbd")
+                for role in ("controller", "dbd", "galaxy")
                 if is_glob(target) and role in roles
             ]
         problems += [
@@ -998,6 +1051,7 @@ def check_packages(
 ) -> list[str]:
     """Check that a system's entry says what the roles of this host install."""
     roles = {*host["roles"]}
+    roles -= {"drmaa", "galaxy"}  # which have entries of their own
     needed = {"munge", *roles} | ({"database_plugin"} if "dbd" in roles else set())
     services = needed - {"submit", "database_plugin"}
     if "dbd" in roles and database:
@@ -1173,3 +1227,405 @@ def rotations(
             unit = system["services"][role]
             files.setdefault(path, {})[unit] = re.sub("%[nh]", host["name"], log)
     return files
+
+
+# Galaxy, and how it reaches Slurm.
+
+CONF = "/etc/galaxy"
+RUNNERS = ("drmaa", "cli")
+# galaxy:shared: what jobs read or write, by the name of its directory below galaxy:root, and whose.
+SHARED = {
+    "venv": ("venv", "root"),
+    "jobs": ("jobs", "galaxy"),
+    "objects": ("objects", "galaxy"),
+    "new_files": ("tmp", "galaxy"),
+    "tools": ("tools", "root"),
+    "shed_tools": ("shed_tools", "galaxy"),
+}
+MOUNT_KEYS = {"path": str, "device": str, "fstype": str, "opts": list}
+SECRETS = ("id_secret", "admins")  # of the pillar, for the Galaxy host alone
+ADMIN_KEYS = {"password": str, "key": str}
+MIN_PASSWORD = 6  # galaxy/security/validate_user_input.py, validate_password_str
+# Settings of galaxy.yml that come from elsewhere in the pillar.
+DERIVED_GALAXY = {
+    "gravity": {
+        "process_manager": "the role, which runs Galaxy by systemd",
+        "virtualenv": "galaxy:venv",
+        "galaxy_root": "galaxy:server",
+        "galaxy_user": "users:galaxy",
+        "galaxy_group": "users:galaxy",
+    },
+    "galaxy": {
+        "job_config_file": "galaxy:job_conf",
+        "job_config": "galaxy:job_conf",
+        "database_connection": "galaxy:database",
+        "id_secret": "galaxy:id_secret",
+        "admin_users": "galaxy:admins",
+        "file_path": "galaxy:shared:objects",
+        "job_working_directory": "galaxy:shared:jobs",
+        "new_file_path": "galaxy:shared:new_files",
+    },
+}
+
+
+def runner(given: dict[str, Any], system: dict[str, Any]) -> str:
+    """Tell how Galaxy speaks to Slurm: as the pillar says, else as the system has it."""
+    return given.get("runner") or system.get("galaxy", {}).get("runner", "cli")
+
+
+def check_galaxy(
+    host: dict[str, Any],
+    settings: dict[str, Any],
+    table: dict[str, Any],
+    system: dict[str, Any],
+    warnings: list[str],
+) -> list[str]:
+    """Check what is said of Galaxy and of DRMAA, and where its secrets are."""
+    given = settings["galaxy"]
+    servers = [target for target, row in table.items() if "galaxy" in row["roles"]]
+    problems = []
+    if len(servers) > 1:
+        names = " and ".join(servers)
+        problems.append(f"hosts: {names} have the role galaxy; one Galaxy is what this runs")
+    if "drmaa" in host["roles"]:
+        problems += check_drmaa(settings["drmaa"], system)
+    if not servers:
+        return problems
+    problems += check_one_of("galaxy:runner", given.get("runner", "cli"), RUNNERS)
+    problems += check_one_of("galaxy:job_conf_format", given["job_conf_format"], ("yaml", "xml"))
+    problems += [
+        f"galaxy:{key}: must be an absolute path, not {given[key]!r}"
+        for key in ("root", "venv", "server")
+        if not given.get(key, "/").startswith("/")
+    ]
+    if given["wait"] < 1:
+        problems.append(f"galaxy:wait: must be at least 1 second, not {given['wait']}")
+    if "server" in given and "venv" not in given:
+        problems.append("galaxy:venv: is missing; name the virtual environment of galaxy:server")
+    for part, derived in DERIVED_GALAXY.items():
+        problems += [
+            f"galaxy:config:{part}:{key}: comes from {derived[key]}; remove it here"
+            for key in given["config"].get(part, {})
+            if key in derived
+        ]
+    database = given["database"]
+    if database.get("managed") and "url" in database:
+        problems.append("galaxy:database: url is for one that another runs; keep it, or managed")
+    problems += (found := check_shared(given["shared"]))
+    paths = {one["path"] for one in shared(given) if one["name"] == "venv"} if not found else set()
+    if "venv" in given and paths - {given["venv"]}:
+        problems.append("galaxy:shared:venv:path: is not that of galaxy:venv; keep one of both")
+    if given["containers"] and "exec" in host["roles"]:
+        problems += check_containers(system, host)
+    if "galaxy" in host["roles"]:
+        problems += check_secrets(given)
+        if "python" not in system.get("galaxy", {}):
+            problems.append(
+                f"os: the system of {host['id']} has no galaxy:python and galaxy:packages, which "
+                "the role galaxy needs (README, Other systems)"
+            )
+    else:
+        held = [key for key in SECRETS if given.get(key)]
+        warnings += [
+            f"galaxy:{key}: is in the pillar of {host['id']}, which has no use for it; give it to "
+            "the Galaxy host alone (README, Secrets)"
+            for key in held + ["database:url"] * ("url" in database)
+        ]
+    return problems
+
+
+def check_drmaa(given: dict[str, Any], system: dict[str, Any]) -> list[str]:
+    """Check that there is a slurm-drmaa to install, and that its library's path is known."""
+    found = drmaa(given, system)
+    problems = [
+        f"drmaa:files[{number}]: must be a mapping of one package's name to its file, such as "
+        f"{{slurm-drmaa1: 'salt://…deb'}}, not {entry!r:.60}"
+        for number, entry in enumerate(found["files"])
+        if not (
+            isinstance(entry, dict)
+            and len(entry) == 1
+            and all(isinstance(file, str) for file in entry.values())
+        )
+    ]
+    if not (found["packages"] or found["files"]):
+        problems.append(
+            "drmaa:files: no repository of this system has slurm-drmaa; give package files, "
+            "such as [{slurm-drmaa1: 'salt://…deb'}], and library, or say galaxy:runner: cli"
+        )
+    elif not str(found["library"] or "").startswith("/"):
+        problems.append(
+            "drmaa:library: must be the absolute path of the library that the packages bring, not "
+            f"{found['library'] or 'nothing'}"
+        )
+    return problems
+
+
+def check_one_of(where: str, value: str, known: tuple[str, ...]) -> list[str]:
+    """Check a word against those that are known."""
+    return [] if value in known else [f"{where}: {value!r} is unknown; {suggest(value, known)}"]
+
+
+def check_shared(shared: dict[Any, Any]) -> list[str]:
+    """Check the directories that nodes share with Galaxy, each a path or a mount."""
+    problems = []
+    for name, entry in shared.items():
+        where = f"galaxy:shared:{name}"
+        one = {"path": entry} if isinstance(entry, str) else entry
+        if not isinstance(one, dict):
+            problems.append(f"{where}: must be a path, or a mapping with path, device and fstype")
+            continue
+        if shape := check_shape(one, MOUNT_KEYS, f"{where}:"):
+            problems += shape
+            continue
+        if not one.get("path", "" if name not in SHARED else "/").startswith("/"):
+            problems.append(f"{where}:path: must be an absolute path")
+        if len({"device", "fstype"} & {*one}) != (
+            2 if {"device", "fstype", "opts"} & {*one} else 0
+        ):
+            problems.append(f"{where}: a mount needs device and fstype, as a line of fstab(5)")
+    return problems
+
+
+def check_containers(system: dict[str, Any], host: dict[str, Any]) -> list[str]:
+    """Check that there is a package of Apptainer for a host that is to run containers."""
+    if system.get("galaxy", {}).get("apptainer"):
+        return []
+    return [
+        f"galaxy:containers: the system of {host['id']} packages no Apptainer; name one in "
+        "os:<system>:galaxy:apptainer, or say containers: false and install it another way"
+    ]
+
+
+def check_secrets(given: dict[str, Any]) -> list[str]:
+    """Check Galaxy's secrets without ever repeating one."""
+    problems = []
+    secret = given.get("id_secret", "")
+    if not secret:
+        problems.append("galaxy:id_secret: is missing; make one with: openssl rand -hex 24")
+    elif EXAMPLE_SECRET.search(secret):
+        problems.append("galaxy:id_secret: is an example, and anybody could know it")
+    elif not 5 <= len(secret.encode()) <= 56:
+        problems.append("galaxy:id_secret: must have 5 to 56 bytes (config_schema.yml, id_secret)")
+    for email, admin in given.get("admins", {}).items():
+        where = f"galaxy:admins:{email}"
+        if not re.fullmatch(r"[^@\s,]+@[^@\s,]+", str(email)):
+            problems.append(f"{where}: is no address of mail")
+        if not isinstance(admin, dict):
+            problems.append(f"{where}: must be a mapping with password, key or both")
+        else:
+            shape = check_shape(admin, ADMIN_KEYS, f"{where}:")
+            problems += shape or check_admin(admin, where)
+    return problems
+
+
+def check_admin(admin: dict[str, str], where: str) -> list[str]:
+    """Check an administrator's secrets. Source: galaxy/model/__init__.py, APIKeys and User."""
+    problems = [
+        f"{where}:{key}: is an example, and anybody could know it; give the real one"
+        for key, value in admin.items()
+        if EXAMPLE_SECRET.search(value)
+    ]
+    if not problems and len(admin.get("password", "long enough")) < MIN_PASSWORD:
+        problems.append(
+            f"{where}:password: has fewer than the {MIN_PASSWORD} characters that Galaxy takes"
+        )
+    if not problems and not re.fullmatch(r"\S{1,32}", admin.get("key", "0")):
+        problems.append(
+            f"{where}:key: must have 1 to 32 characters, none of them blank; make one with: "
+            "openssl rand -hex 16"
+        )
+    return problems
+
+
+def drmaa(given: dict[str, Any], system: dict[str, Any]) -> dict[str, Any]:
+    """Tell what slurm-drmaa is installed from, and where its library is."""
+    known = system.get("drmaa", {})
+    files = given.get("files", [])
+    packages = [given["package"]] if "package" in given else known.get("packages", [])
+    return {
+        "packages": [] if files else packages,
+        "files": files,
+        "library": given.get("library", known.get("library")),
+        "config": given.get("config", {}),
+    }
+
+
+def shared(given: dict[str, Any]) -> list[dict[str, Any]]:
+    """List the directories that nodes share with Galaxy: name, path, owner and mount."""
+    entries = {**dict.fromkeys(SHARED), **given["shared"]}
+    found = []
+    for name, entry in entries.items():
+        below, owner = SHARED.get(name, (None, None))
+        one = {"path": entry} if isinstance(entry, str) else dict(entry or {})
+        if name == "venv" and "venv" in given:
+            one.setdefault("path", given["venv"])
+            owner = None
+        path = one.pop("path", f"{given['root']}/{below}")
+        found.append({"name": name, "path": path, "owner": owner, "mount": one or None})
+    return found
+
+
+def job_conf(given: dict[str, Any], runner: str, library: str | None) -> dict[str, Any]:
+    """
+    Compose Galaxy's job configuration: everything to Slurm, and the site's over that.
+
+    Source: galaxy/config/sample/job_conf.sample.yml.
+    """
+    local = {"load": "galaxy.jobs.runners.local:LocalJobRunner", "workers": 2}
+    if runner == "drmaa":
+        slurm = {
+            "load": "galaxy.jobs.runners.slurm:SlurmJobRunner",
+            "drmaa_library_path": library,
+            # A job that slurm-drmaa has lost sight of did not succeed.
+            "invalidjobexception_state": "error",
+            "internalexception_state": "error",
+        }
+        environment = {"runner": "slurm"}
+    else:
+        slurm = {"load": "galaxy.jobs.runners.cli:ShellJobRunner"}
+        environment = {"runner": "slurm", "shell_plugin": "LocalShell", "job_plugin": "Slurm"}
+    base = {
+        "runners": {"local": local, "slurm": slurm},
+        "handling": {"assign": ["db-skip-locked"]},
+        "execution": {
+            "default": "slurm",
+            "environments": {"slurm": environment, "local": {"runner": "local"}},
+        },
+        # Expressions, which take no time, and what works on Galaxy's database.
+        "tools": [{"class": "local", "environment": "local"}],
+    }
+    conf = merge(base, given.get("job_conf", {}))
+    # What is no list, or no mapping, is left for galaxy_jobconf.managed to name.
+    tools = conf.get("tools") or []
+    if not isinstance(tools, list):
+        return conf
+    default = mapping(conf.get("execution")).get("default")
+    added = []
+    if default and "tools" not in given.get("job_conf", {}):
+        # To Galaxy the uploads are of the class local as well (galaxy/tools/__init__.py, Tool).
+        added += [{"id": tool, "environment": default} for tool in ("upload1", "__DATA_FETCH__")]
+    added += [{"id": check_tool(name), "environment": name} for name in checked(conf)]
+    return {**conf, "tools": [*tools, *added]}
+
+
+def mapping(value: Any) -> dict[Any, Any]:
+    """Return a mapping as it is, and an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def checked(conf: dict[str, Any]) -> list[str]:
+    """List the environments of a job configuration through which galaxy.destination_check goes."""
+    runners = mapping(conf.get("runners"))
+    found = mapping(conf.get("execution")).get("environments")
+    if isinstance(found, list):  # which Galaxy takes as well
+        found = {one["id"]: one for one in map(mapping, found) if "id" in one}
+    return [
+        name
+        for name, one in mapping(found).items()
+        if isinstance(name, str)
+        and re.search(
+            r"runners\.(slurm|drmaa|cli):",
+            str(mapping(runners.get(str(mapping(one).get("runner")))).get("load")),
+        )
+    ]
+
+
+def check_tool(environment: str) -> str:
+    """Name the tool that galaxy.destination_check runs in an environment."""
+    return "slurm_galaxy_check_" + re.sub(r"[^A-Za-z0-9_]", "_", environment)
+
+
+def galaxy_yml(
+    given: dict[str, Any], places: dict[str, str], library: str | None, job_conf_path: str
+) -> dict[str, Any]:
+    """Compose galaxy.yml: gravity's part and Galaxy's own, the site's settings over ours."""
+    root = given["root"]
+    handlers = {"processes": 1, "pools": ["job-handlers", "workflow-schedulers"]}
+    if library:
+        handlers["environment"] = {"DRMAA_LIBRARY_PATH": library}
+    gravity = {
+        "process_manager": "systemd",
+        "virtualenv": places["venv"],
+        "galaxy_root": given.get("server", f"{root}/var"),
+        "galaxy_user": "galaxy",
+        "galaxy_group": "galaxy",
+        "gunicorn": {"bind": "127.0.0.1:8080"},
+        "celery": {"enable": False, "enable_beat": False},
+        "handlers": {"handler": handlers},
+    }
+    settings = {
+        "data_dir": f"{root}/var",
+        "managed_config_dir": f"{root}/var/config",
+        "file_path": places["objects"],
+        "job_working_directory": places["jobs"],
+        "new_file_path": places["new_files"],
+        "job_config_file": job_conf_path,
+        "involucro_auto_init": False,  # it would be downloaded at the first start
+    }
+    database = given["database"]
+    url = database.get("url")
+    if database.get("managed"):
+        url = "postgresql:///galaxy?host=/var/run/postgresql"
+    optional = {
+        "database_connection": url,
+        "id_secret": given.get("id_secret"),
+        "admin_users": ",".join(given.get("admins", {})) or None,
+    }
+    settings |= {key: value for key, value in optional.items() if value is not None}
+    config = given["config"]
+    return {
+        "gravity": merge(gravity, config.get("gravity", {})),
+        "galaxy": merge(settings, config.get("galaxy", {})),
+    }
+
+
+def galaxy(
+    host: dict[str, Any], settings: dict[str, Any], table: dict[str, Any], system: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Compose what a host of a cluster with Galaxy needs for it; None in a cluster without one."""
+    if not has_role(table, "galaxy"):
+        return None
+    given, known = settings["galaxy"], system.get("galaxy", {})
+    uses = {"galaxy", "exec"} & {*host["roles"]}
+    common = {
+        "root": given["root"],
+        "shared": shared(given) if uses else [],
+        "node_packages": [
+            *known.get("node_packages", []),
+            *([known["apptainer"]] if given["containers"] and "apptainer" in known else []),
+        ]
+        if uses
+        else [],
+        "wait": given["wait"],
+    }
+    if "galaxy" not in host["roles"]:
+        return common
+    places = {one["name"]: one["path"] for one in common["shared"]}
+    by = runner(given, system)
+    library = drmaa(settings["drmaa"], system)["library"] if by == "drmaa" else None
+    path = f"{CONF}/job_conf.{'xml' if given['job_conf_format'] == 'xml' else 'yml'}"
+    conf = job_conf(given, by, library)
+    return {
+        **common,
+        "conf_dir": CONF,
+        "venv": places["venv"],
+        "python": known["python"],
+        "packages": known.get("packages", []),
+        "install": "venv" not in given,
+        "version": given["version"],
+        "pip": given["pip"],
+        "runner": by,
+        "database": "postgresql" if given["database"].get("managed") else None,
+        "database_packages": known.get("database_packages", []),
+        "database_setup": known.get("database_setup"),
+        "config": galaxy_yml(given, places, library, path),
+        "job_conf": conf,
+        "job_conf_path": path,
+        # What a process reads when it starts, beside galaxy.yml.
+        "read": [path, f"{CONF}/tool_conf.xml"]
+        + ([library, "/etc/slurm_drmaa.conf"] if library else []),
+        "check_tools": {check_tool(name): name for name in checked(conf)},
+        "admins": given.get("admins", {}),
+        "url": given["url"],
+        "check": given["check"],
+    }

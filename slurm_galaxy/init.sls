@@ -6,6 +6,9 @@ include:
   - slurm_galaxy.repos
   - slurm_galaxy.munge
   - slurm_galaxy.common
+{%- if host.settings.galaxy %}
+  - slurm_galaxy.shared
+{%- endif %}
 {%- for role in host.roles %}
   - slurm_galaxy.{{ role }}
 {%- endfor %}

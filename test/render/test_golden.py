@@ -16,7 +16,7 @@ from rendering import OS_RELEASE, Minion, grains_of
 
 GOLDEN = TREE / "test/fixtures/golden"
 SYSTEMS = sorted(path.name for path in OS_RELEASE.iterdir())
-ROLES = ("dbd", "controller", "exec", "submit")
+ROLES = ("dbd", "controller", "exec", "submit", "drmaa", "galaxy")
 PILLAR = {
     "slurm_galaxy": {
         "cluster": "golden",
@@ -26,7 +26,21 @@ PILLAR = {
             "nodes": [{"NodeName": "exec", "CPUs": 2}],
             "partitions": [{"PartitionName": "main", "Nodes": "exec", "Default": True}],
         },
+        "galaxy": {
+            "database": {"managed": True},
+            "shared": {"objects": {"device": "nas:/objects", "fstype": "nfs4"}},
+        },
     }
+}
+SECRETS = {  # for the Galaxy host alone
+    "id_secret": "3f7ab0c1d2e4958677",
+    "admins": {"ada@lab.test": {"password": "correct horse", "key": "0a1b2c3d"}},
+}
+# What a site gives a system for slurm-drmaa, where no repository of osmap.yaml has it. Galaxy uses
+# the command line there, by the system's default.
+FILES = {
+    "files": [{"slurm-drmaa1": "salt://packages/slurm-drmaa1.deb"}],
+    "library": "/usr/lib/slurm-drmaa/lib/libdrmaa.so.1",
 }
 FINGERS = {
     "debian-12": ("Debian", "Debian-12"),
@@ -50,7 +64,13 @@ def test_salt_names_the_system_as_osmap_does(system):
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_each_role_on_each_system(system, role, tmp_path):
-    minion = Minion(tmp_path, lab.Host(f"{role}.lab.test", role), PILLAR, grains_of(system))
+    given: dict = PILLAR["slurm_galaxy"]
+    if system.startswith("debian"):
+        given = given | {"drmaa": FILES}
+    if role == "galaxy":
+        given = given | {"galaxy": given["galaxy"] | SECRETS}
+    host = lab.Host(f"{role}.lab.test", role)
+    minion = Minion(tmp_path, host, {"slurm_galaxy": given}, grains_of(system))
     told = [
         {
             chunk["__id__"]: {

@@ -12,6 +12,15 @@ from loading import TREE, load
 from rendering import DEBIAN_12, Minion, grains_of
 
 KEY = {"munge": {"key": "c29tZSByYW5kb20gYnl0ZXMgZm9yIHRoZSByZW5kZXIgdGVzdHM"}}
+# As the pillar's top file of the lab and of README has it: for the Galaxy host alone.
+GALAXY = {
+    "id_secret": "3f7ab0c1d2e4958677",
+    "admins": {"ada@lab.test": {"password": "correct horse", "key": "0a1b2c3d"}},
+}
+SECRETS = ("3f7ab0c1d2e4958677", "correct horse", "0a1b2c3d")
+OURS = {path.stem for path in (TREE / "_states").glob("*.py")}
+# dnf's module is not loaded on this machine.
+ABSENT = {"pkg": salt.states.pkg}
 # Arguments that a state function takes through **kwargs, so that its signature says nothing.
 THROUGH_KWARGS = {"pkg.installed": {"install_recommends"}, "file.directory": {"mode"}}
 REQUISITES = {f"{kind}{way}" for kind in ("require", "watch", "onchanges") for way in ("", "_in")}
@@ -26,19 +35,32 @@ def clusters():
     example = yaml.safe_load((TREE / "pillar.example").read_text())
     table = {
         "head": ("dbd", "controller"),
-        "galaxy": ("submit",),
+        "galaxy": ("galaxy",),
         "node07": ("exec",),
         "gpu1": ("exec",),
     }
     hosts = [lab.Host(f"{name}.example.org", name, roles) for name, roles in table.items()]
     yield "pillar.example", example, hosts
+    example = copy.deepcopy(example)
+    example["slurm_galaxy"]["galaxy"] |= {
+        "runner": "drmaa",
+        "containers": True,
+        "check": True,
+        "database": {"managed": True},
+        "shared": {"jobs": {"device": "nas:/jobs", "fstype": "nfs4", "opts": ["rw", "hard"]}},
+    }
+    example["slurm_galaxy"]["drmaa"] = {"config": {"cache_job_state": 60}}
+    yield "all of Galaxy", example, [host for host in hosts if host.name in ("galaxy", "node07")]
 
 
+SYSTEMS = {
+    "single": (DEBIAN_12, grains_of("ubuntu-24.04"), grains_of("rocky-9")),
+    "all of Galaxy": (grains_of("rocky-9"),),
+}
 HOSTS = [
     pytest.param((cluster, host, grains), id=f"{name}-{host.name}-{grains['osfinger']}")
     for name, cluster, hosts in clusters()
-    for grains in [DEBIAN_12]
-    + [grains_of("ubuntu-24.04"), grains_of("rocky-9")] * (name == "single")
+    for grains in SYSTEMS.get(name, (DEBIAN_12,))
     for host in hosts
 ]
 
@@ -48,6 +70,8 @@ def minion(request, tmp_path_factory):
     """Return a Minion for each host; the scope makes pytest finish one before the next."""
     cluster, host, grains = request.param
     pillar = {"slurm_galaxy": {**cluster["slurm_galaxy"], **KEY}}
+    if "galaxy" in host.roles:
+        pillar["slurm_galaxy"]["galaxy"] = {**pillar["slurm_galaxy"]["galaxy"], **GALAXY}
     return Minion(tmp_path_factory.mktemp(host.name), host, pillar, grains)
 
 
@@ -55,12 +79,19 @@ class TestEveryHost:
     def test_renders_its_roles_in_the_fixed_order(self, minion):
         low = minion.show("show_low_sls", "slurm_galaxy")
         order = list(dict.fromkeys(chunk["__sls__"].rpartition(".")[2] for chunk in low))
-        fixed = ["repos", "munge", "common", "logrotate", "dbd", "controller", "exec", "submit"]
+        fixed = ["repos", "munge", "common", "shared", "logrotate"]
+        fixed += ["dbd", "controller", "exec", "submit", "drmaa", "galaxy"]
         apt_alone = minion.opts["grains"]["os"] == "Debian"
         daemons = {"dbd", "controller", "exec"} & {*minion.host.roles}
         here = {"munge", "common", *minion.host.roles}
         here |= set() if apt_alone else {"repos"}
         here |= {"logrotate"} if daemons else set()
+        pillar = minion.opts["pillar"]["slurm_galaxy"]
+        if "galaxy" in here:
+            here |= {"submit"}
+            here |= {"drmaa"} if pillar["galaxy"].get("runner") == "drmaa" else set()
+        if any("galaxy" in row["roles"] for row in pillar["hosts"].values()):
+            here |= {"shared"}
         warned = [sls for sls in order if sls != "slurm_galaxy"]
         assert warned == [sls for sls in fixed if sls in here]
 
@@ -71,14 +102,24 @@ class TestEveryHost:
                 chunk["__sls__"] for chunk in low
             }
 
+    def test_what_is_shared_renders_alone_with_all_that_it_requires(self, minion):
+        low = minion.show("show_low_sls", "slurm_galaxy.shared")
+        wanted = {
+            requisite["sls"]
+            for chunk in low
+            for requisite in chunk.get("require", [])
+            if "sls" in requisite
+        }
+        assert wanted <= {chunk["__sls__"] for chunk in low}
+
     def test_every_argument_is_one_that_its_state_takes(self, minion):
         for chunk in minion.show("show_low_sls", "slurm_galaxy"):
             function = f"{chunk['state']}.{chunk['fun']}"
-            if chunk["state"] in ("slurm", "slurm_acct", "slurm_conf", "munge", "repos"):
+            if chunk["state"] in OURS:
                 states = load(f"_states/{chunk['state']}.py")
                 signature = inspect.signature(getattr(states, chunk["fun"]))
-            elif chunk["state"] == "pkg":  # dnf's module is not loaded on this machine
-                signature = inspect.signature(getattr(salt.states.pkg, chunk["fun"]))
+            elif chunk["state"] in ABSENT:
+                signature = inspect.signature(getattr(ABSENT[chunk["state"]], chunk["fun"]))
             else:
                 signature = inspect.signature(minion.states[function])
             known = set(signature.parameters) | THROUGH_KWARGS.get(function, set())
@@ -113,6 +154,15 @@ class TestEveryHost:
         for chunk in low:
             assert KEY["munge"]["key"] not in f"{chunk['__id__']} {chunk['name']}"
 
+    def test_galaxys_secrets_are_on_its_own_host_in_no_id_no_name_and_no_diff(self, minion):
+        low = minion.show("show_low_sls", "slurm_galaxy")
+        for secret in SECRETS:
+            holding = [chunk for chunk in low if secret in str(chunk)]
+            assert bool(holding) == ("galaxy" in minion.host.roles)
+            for chunk in holding:
+                assert secret not in f"{chunk['__id__']} {chunk['name']}"
+                assert chunk["state"] == "galaxy_server" or chunk["show_changes"] is False
+
     def test_the_daemons_packages_come_after_key_account_and_configuration(self, minion):
         low = minion.show("show_low_sls", "slurm_galaxy")
         at = {(c["state"], c["fun"], c["__sls__"]): place for place, c in enumerate(low)}
@@ -132,7 +182,7 @@ def render(tmp_path):
     """Return a function that renders an SLS for a host of the default topology."""
 
     def render(change, host="node1", sls="slurm_galaxy"):
-        pillar = yaml.safe_load((TREE / "test/pillar/default/cluster.sls").read_text())
+        pillar = yaml.safe_load((TREE / "test/pillar/slurm/cluster.sls").read_text())
         pillar["slurm_galaxy"] |= copy.deepcopy(KEY)
         change(pillar["slurm_galaxy"])
         minion = Minion(tmp_path, lab.Host(f"{host}.lab.test", host), pillar, DEBIAN_12)
@@ -199,3 +249,28 @@ def test_no_other_host_touches_accounting(render, host):
 def test_a_misspelt_key_of_accounting_is_a_problem(render):
     low = render(lambda pillar: pillar["slurm"].update(accounting={"qoz": {}}), host="head")
     assert the_problem(low) == ("slurm:accounting:qoz: there is no such key; did you mean qos?")
+
+
+def galaxy(pillar):
+    pillar["hosts"]["galaxy.lab.test"] = {"roles": ["galaxy"]}
+    pillar["galaxy"] = {
+        **GALAXY, "version": "26.10", "root": "/data/gx", "check": True,
+        "shared": {"venv": "/fast/venv"},
+    }  # fmt: skip
+
+
+def test_a_version_that_looks_like_a_number_stays_text(render):
+    low = render(galaxy, host="galaxy")
+    (installed,) = [c for c in low if (c["state"], c["fun"]) == ("galaxy_server", "installed")]
+    assert installed["version"] == "26.10"
+
+
+def test_every_state_of_galaxys_knows_where_its_environment_is(render):
+    low = render(galaxy, host="galaxy")
+    by = {f"{chunk['state']}.{chunk['fun']}": chunk for chunk in low}
+    for name in ("galaxy_server.installed", "galaxy_server.dependencies_installed"):
+        assert by[name]["name"] == "/fast/venv"
+    for name in ("galaxy_server.current", "galaxy_server.users_present", "galaxy.job_runs"):
+        assert by[name]["venv"] == "/fast/venv"
+    assert by["galaxy.job_runs"]["config"] == "/etc/galaxy/galaxy.yml"
+    assert "/fast/venv" in by["galaxy.shared_dirs_visible"]["paths"]

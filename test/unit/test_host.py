@@ -7,13 +7,13 @@ from typing import Any
 import host
 import pytest
 import yaml
-from loading import TREE
+from loading import TREE, load
 
 DEFAULTS = yaml.safe_load((TREE / "slurm_galaxy/defaults.yaml").read_text())
 OSMAP = yaml.safe_load((TREE / "slurm_galaxy/osmap.yaml").read_text())
 KEY = "n0t-An-3xam9le/bUt-l0ng-en0ugh-for-munged"  # never leaves this file
 FRESH: dict[str, dict[str, int | None]] = {
-    user: {"uid": None, "gid": None} for user in ("slurm", "munge")
+    user: {"uid": None, "gid": None} for user in ("slurm", "munge", "galaxy")
 }
 PILLAR: dict[str, Any] = {
     "cluster": "galaxy",
@@ -444,6 +444,12 @@ WRONG = {
         "head",
         "hosts:db*.example.org: a dbd is named by its exact minion id",
     ),
+    "galaxy by a glob": (
+        ("hosts", "galaxy*.example.org"),
+        {"roles": ["galaxy"]},
+        "head",
+        "hosts:galaxy*.example.org: a galaxy is named by its exact minion id",
+    ),
     "key of slurmdbd.conf from the table": (
         ("slurm", "dbd"),
         {"config": {"storagepass": "hunter2"}},
@@ -687,6 +693,649 @@ def test_a_second_word_on_where_slurmdbd_is_is_a_problem():
     assert the_problem(pillar).startswith("slurm:config:AccountingStorageHost: comes from hosts")
 
 
+# Galaxy.
+
+EL_9 = {
+    "id": "head.example.org",
+    "localhost": "head",
+    "os_family": "RedHat",
+    "osfinger": "Rocky Linux-9",
+    "osmajorrelease": 9,
+}
+COOKIES = "3f7ab0c1d2e4958677"
+UBUNTU = {"os_family": "Debian", "osfinger": "Ubuntu-24.04", "osmajorrelease": 24}
+DEBIAN = {"os_family": "Debian", "osfinger": "Debian-12", "osmajorrelease": 12}
+DEB = {"files": [{"slurm-drmaa1": "salt://x.deb"}], "library": "/usr/lib/libdrmaa.so.1"}
+
+
+def with_galaxy(galaxy=None, drmaa=None, **rest):
+    """Give PILLAR a host with Galaxy, and these settings over the key of its cookies."""
+    pillar = change(("hosts", "galaxy.example.org"), {"roles": ["galaxy"]})
+    pillar["galaxy"] = {"id_secret": COOKIES, **(galaxy or {})}
+    return pillar | ({"drmaa": drmaa} if drmaa else {}) | rest
+
+
+def galaxy_host(pillar, name="galaxy", grains=DEBIAN):
+    """Resolve Galaxy's host, or another of its cluster, on a system."""
+    grains = {"id": f"{name}.example.org", "localhost": name, **grains}
+    return host.resolve(pillar, grains, DEFAULTS, OSMAP, FRESH, nobody)
+
+
+def galaxy_settings(galaxy=None, drmaa=None, name="galaxy", grains=DEBIAN):
+    """Return what a host of a cluster with Galaxy is told of it; there is no problem."""
+    found = galaxy_host(with_galaxy(galaxy, drmaa), name, grains)
+    assert found["problems"] == []
+    return found["settings"]["galaxy"]
+
+
+@pytest.mark.parametrize(
+    ("roles", "runner", "all_of_them"),
+    [
+        (["galaxy"], "cli", ["submit", "galaxy"]),
+        (["galaxy"], "drmaa", ["submit", "drmaa", "galaxy"]),
+        (["drmaa"], "cli", ["submit", "drmaa"]),
+        (["galaxy", "exec"], "cli", ["exec", "submit", "galaxy"]),
+        (["exec"], "drmaa", ["exec"]),
+    ],
+)
+def test_galaxy_implies_submit_and_drmaa_where_it_is_the_runner(roles, runner, all_of_them):
+    assert host.all_roles(roles, runner) == all_of_them
+
+
+@pytest.mark.parametrize(
+    ("given", "grains", "runner"),
+    [
+        ({}, DEBIAN, "cli"),
+        ({}, UBUNTU, "drmaa"),
+        ({}, EL_9, "drmaa"),
+        ({"runner": "cli"}, UBUNTU, "cli"),
+        ({"runner": "drmaa"}, DEBIAN, "drmaa"),
+    ],
+)
+def test_the_runner_is_the_pillars_else_the_systems(given, grains, runner):
+    grains = {key: value for key, value in grains.items() if key.startswith("os")}
+    found = galaxy_host(with_galaxy(given, DEB), grains=grains)
+    assert found["problems"] == []
+    assert found["settings"]["galaxy"]["runner"] == runner
+    assert ("drmaa" in found["roles"]) == (runner == "drmaa")
+
+
+def test_a_cluster_without_galaxy_gets_nothing_of_it():
+    for name in ("head", "node1"):
+        settings = resolve(PILLAR, f"{name}.example.org")["settings"]
+        assert settings["galaxy"] is None
+        assert "galaxy" not in settings["users"]
+    taken = {"galaxy": {"uid": 1000, "gid": 1000}}
+    assert resolve(PILLAR, accounts=FRESH | taken)["problems"] == []
+
+
+def test_every_host_of_a_cluster_with_galaxy_has_its_account():
+    for name in ("head", "node1", "galaxy"):
+        settings = galaxy_host(with_galaxy(), name)["settings"]
+        assert settings["users"]["galaxy"] == {"uid": 904, "gid": 904, "new": True}
+    taken = {"galaxy": {"uid": 1000, "gid": 904}}
+    problem = the_problem(with_galaxy(), accounts=FRESH | taken)
+    assert problem.startswith("users:galaxy:uid: is 904, but galaxy has uid 1000 on this host")
+
+
+def test_only_hosts_that_run_jobs_or_galaxy_have_its_directories():
+    assert galaxy_settings(name="head") == {
+        "root": "/srv/galaxy", "shared": [], "node_packages": [], "wait": 300,
+    }  # fmt: skip
+    node, server = galaxy_settings(name="node1"), galaxy_settings()
+    assert node["shared"] == server["shared"]
+    assert node["node_packages"] == server["node_packages"] == ["python3"]
+    assert {*node} == {"root", "shared", "node_packages", "wait"}  # and no secret
+
+
+def test_no_other_host_is_told_a_secret_of_galaxys():
+    given = {"admins": {"a@x.org": {"password": "hunter2-hunter2", "key": "0a" * 16}}}
+    for name, holds in (("galaxy", True), ("head", False), ("node1", False)):
+        told = str(galaxy_host(with_galaxy(given), name)["settings"])
+        assert all((secret in told) is holds for secret in (COOKIES, "hunter2", "0a" * 16))
+
+
+def test_shared_directories_are_below_the_root():
+    assert galaxy_settings({"root": "/data/gx"})["shared"] == [
+        {"name": "venv", "path": "/data/gx/venv", "owner": "root", "mount": None},
+        {"name": "jobs", "path": "/data/gx/jobs", "owner": "galaxy", "mount": None},
+        {"name": "objects", "path": "/data/gx/objects", "owner": "galaxy", "mount": None},
+        {"name": "new_files", "path": "/data/gx/tmp", "owner": "galaxy", "mount": None},
+        {"name": "tools", "path": "/data/gx/tools", "owner": "root", "mount": None},
+        {"name": "shed_tools", "path": "/data/gx/shed_tools", "owner": "galaxy", "mount": None},
+    ]
+
+
+def test_a_shared_directory_may_lie_elsewhere_be_mounted_or_be_the_sites_own():
+    mount = {"device": "nas:/jobs", "fstype": "nfs4", "opts": ["rw", "hard"]}
+    given = {
+        "jobs": mount,
+        "objects": "/big/objects",
+        "tools": {"path": "/opt/tools", "device": "nas:/tools", "fstype": "nfs4"},
+        "reference": "/data/reference",
+    }
+    settings = galaxy_settings({"shared": given})
+    found = {one.pop("name"): one for one in settings["shared"]}
+    assert found["jobs"] == {"path": "/srv/galaxy/jobs", "owner": "galaxy", "mount": mount}
+    assert found["objects"] == {"path": "/big/objects", "owner": "galaxy", "mount": None}
+    assert found["tools"]["path"] == "/opt/tools"
+    assert found["tools"]["mount"] == {"device": "nas:/tools", "fstype": "nfs4"}
+    assert found["reference"] == {"path": "/data/reference", "owner": None, "mount": None}
+    galaxy = settings["config"]["galaxy"]
+    assert galaxy["file_path"] == "/big/objects"
+    assert galaxy["job_working_directory"] == "/srv/galaxy/jobs"
+
+
+def test_a_new_galaxy_is_installed_into_the_shared_environment():
+    settings = galaxy_settings({"version": "26.1.2", "pip": {"no_index": True}})
+    assert (settings["install"], settings["venv"]) == (True, "/srv/galaxy/venv")
+    assert (settings["version"], settings["pip"]) == ("26.1.2", {"no_index": True})
+    assert settings["config"]["gravity"]["galaxy_root"] == "/srv/galaxy/var"
+    settings = galaxy_settings({"shared": {"venv": "/fast/venv"}})
+    assert (settings["install"], settings["venv"]) == (True, "/fast/venv")
+    assert settings["config"]["gravity"]["virtualenv"] == "/fast/venv"
+
+
+def test_an_environment_that_is_there_is_used_as_it_is():
+    settings = galaxy_settings({"venv": "/opt/galaxy/venv"})
+    assert (settings["install"], settings["venv"]) == (False, "/opt/galaxy/venv")
+    venv = {"name": "venv", "path": "/opt/galaxy/venv", "owner": None, "mount": None}
+    assert settings["shared"][0] == venv
+    assert settings["config"]["gravity"]["virtualenv"] == "/opt/galaxy/venv"
+    mount = {"device": "nas:/venv", "fstype": "nfs4"}
+    settings = galaxy_settings({"venv": "/opt/galaxy/venv", "shared": {"venv": mount}})
+    assert settings["shared"][0] == venv | {"mount": mount}
+
+
+def test_a_checkout_that_is_there_is_galaxys_root():
+    settings = galaxy_settings({"venv": "/opt/galaxy/.venv", "server": "/opt/galaxy"})
+    assert settings["install"] is False
+    assert settings["config"]["gravity"]["galaxy_root"] == "/opt/galaxy"
+
+
+def test_galaxy_yml_names_what_is_easy_to_miss():
+    settings = galaxy_settings({"admins": {"a@x.org": {}, "b@x.org": {"key": "0a" * 16}}})
+    assert settings["config"] == {
+        "gravity": {
+            "process_manager": "systemd",
+            "virtualenv": "/srv/galaxy/venv",
+            "galaxy_root": "/srv/galaxy/var",
+            "galaxy_user": "galaxy",
+            "galaxy_group": "galaxy",
+            "gunicorn": {"bind": "127.0.0.1:8080"},
+            "celery": {"enable": False, "enable_beat": False},
+            "handlers": {
+                "handler": {"processes": 1, "pools": ["job-handlers", "workflow-schedulers"]}
+            },
+        },
+        "galaxy": {
+            "data_dir": "/srv/galaxy/var",
+            "managed_config_dir": "/srv/galaxy/var/config",
+            "file_path": "/srv/galaxy/objects",
+            "job_working_directory": "/srv/galaxy/jobs",
+            "new_file_path": "/srv/galaxy/tmp",
+            "job_config_file": "/etc/galaxy/job_conf.yml",
+            "involucro_auto_init": False,
+            "id_secret": COOKIES,
+            "admin_users": "a@x.org,b@x.org",
+        },
+    }
+    assert settings["read"] == ["/etc/galaxy/job_conf.yml", "/etc/galaxy/tool_conf.xml"]
+
+
+def test_the_sites_settings_win_in_galaxy_yml():
+    config = {
+        "gravity": {"celery": {"enable": True}, "handlers": {"handler": {"processes": 2}}},
+        "galaxy": {"brand": "Lab", "involucro_auto_init": True},
+    }
+    found = galaxy_settings({"config": config})["config"]
+    assert found["gravity"]["celery"] == {"enable": True, "enable_beat": False}
+    handler = found["gravity"]["handlers"]["handler"]
+    assert handler == {"processes": 2, "pools": ["job-handlers", "workflow-schedulers"]}
+    assert found["galaxy"]["brand"] == "Lab"
+    assert found["galaxy"]["involucro_auto_init"] is True
+
+
+@pytest.mark.parametrize(
+    ("database", "connection", "kind"),
+    [
+        ({}, None, None),
+        ({"managed": False}, None, None),
+        ({"managed": True}, "postgresql:///galaxy?host=/var/run/postgresql", "postgresql"),
+        ({"url": "postgresql://gx:pw@sql/gx"}, "postgresql://gx:pw@sql/gx", None),
+    ],
+)
+def test_the_database_is_sqlite_a_managed_one_or_a_remote_one(database, connection, kind):
+    settings = galaxy_settings({"database": database})
+    assert settings["config"]["galaxy"].get("database_connection") == connection
+    assert settings["database"] == kind
+
+
+def test_postgresql_is_installed_as_the_system_has_it():
+    assert galaxy_settings()["database_packages"] == ["postgresql"]
+    assert galaxy_settings()["database_setup"] is None
+    grains = {key: value for key, value in EL_9.items() if key.startswith("os")}
+    settings = galaxy_settings(grains=grains)
+    assert settings["database_packages"] == ["postgresql-server"]
+    assert settings["database_setup"]["creates"] == "/var/lib/pgsql/data/PG_VERSION"
+
+
+def test_the_drmaa_library_reaches_the_handler_the_runner_and_the_restart():
+    settings = galaxy_settings(grains=UBUNTU)
+    library = "/usr/lib/slurm-drmaa/lib/libdrmaa.so.1"
+    assert settings["job_conf"]["runners"]["slurm"]["drmaa_library_path"] == library
+    handler = settings["config"]["gravity"]["handlers"]["handler"]
+    assert handler["environment"] == {"DRMAA_LIBRARY_PATH": library}
+    assert settings["read"][2:] == [library, "/etc/slurm_drmaa.conf"]
+    settings = galaxy_settings({"runner": "cli"}, grains=UBUNTU)
+    assert library not in str(settings)
+
+
+@pytest.mark.parametrize(
+    ("given", "grains", "told"),
+    [
+        ({}, UBUNTU, (["slurm-drmaa1"], [], "/usr/lib/slurm-drmaa/lib/libdrmaa.so.1")),
+        ({"package": "drmaa"}, UBUNTU,
+         (["drmaa"], [], "/usr/lib/slurm-drmaa/lib/libdrmaa.so.1")),
+        (DEB, DEBIAN, ([], DEB["files"], DEB["library"])),
+        (DEB, UBUNTU, ([], DEB["files"], DEB["library"])),
+    ],
+)  # fmt: skip
+def test_slurm_drmaa_is_of_a_repository_or_of_files(given, grains, told):
+    found = galaxy_host(with_galaxy({"runner": "drmaa"}, given), grains=grains)
+    drmaa = found["settings"]["drmaa"]
+    assert (drmaa["packages"], drmaa["files"], drmaa["library"]) == told
+
+
+def test_apptainer_is_for_the_hosts_that_run_jobs_where_it_is_packaged():
+    grains = {key: value for key, value in EL_9.items() if key.startswith("os")}
+    node = galaxy_settings({"containers": True}, name="node1", grains=grains)
+    assert node["node_packages"] == ["python3.11", "apptainer"]
+    assert galaxy_settings(name="node1", grains=grains)["node_packages"] == ["python3.11"]
+
+
+# Galaxy's job configuration.
+
+drmaa_module = load("_modules/drmaa.py")
+slurm_module = load("_modules/slurm.py")
+jobconf = load(
+    "_modules/galaxy_jobconf.py",
+    __salt__={
+        "drmaa.parse_native": drmaa_module.parse_native,
+        "slurm.parse_options": slurm_module.parse_options,
+    },
+)
+galaxy_module = load("_modules/galaxy.py")
+UPLOADS = [{"id": tool, "environment": "slurm"} for tool in ("upload1", "__DATA_FETCH__")]
+CHECK = {"id": "slurm_galaxy_check_slurm", "environment": "slurm"}
+TUTORIAL = {
+    "execution": {
+        "environments": {
+            "slurm": {
+                "singularity_enabled": True,
+                "env": [
+                    {"name": "LC_ALL", "value": "C"},
+                    {"name": "SINGULARITY_CACHEDIR", "value": "/srv/singularity"},
+                    {"name": "SINGULARITY_TMPDIR", "value": "/scratch"},
+                ],
+            },
+        }
+    }
+}
+
+
+@pytest.mark.parametrize("runner", ["cli", "drmaa"])
+@pytest.mark.parametrize("format", ["yaml", "xml"])
+@pytest.mark.parametrize("site", [{}, TUTORIAL], ids=["default", "tutorial"])
+def test_the_composed_job_configuration_has_nothing_wrong(runner, format, site):
+    given = {"runner": runner, "job_conf_format": format, "job_conf": site}
+    settings = galaxy_settings(given, DEB)
+    path = settings["job_conf_path"]
+    assert path == f"/etc/galaxy/job_conf.{'xml' if format == 'xml' else 'yml'}"
+    assert settings["config"]["galaxy"]["job_config_file"] == path
+    text = jobconf.render(settings["job_conf"], format)
+    assert jobconf.validate(path, text=text, format=format) == []
+
+
+def test_by_default_everything_goes_to_slurm_by_the_command_line():
+    settings = galaxy_settings()
+    assert settings["job_conf"] == {
+        "runners": {
+            "local": {"load": "galaxy.jobs.runners.local:LocalJobRunner", "workers": 2},
+            "slurm": {"load": "galaxy.jobs.runners.cli:ShellJobRunner"},
+        },
+        "handling": {"assign": ["db-skip-locked"]},
+        "execution": {
+            "default": "slurm",
+            "environments": {
+                "slurm": {
+                    "runner": "slurm", "shell_plugin": "LocalShell", "job_plugin": "Slurm",
+                },
+                "local": {"runner": "local"},
+            },
+        },
+        "tools": [{"class": "local", "environment": "local"}, *UPLOADS, CHECK],
+    }  # fmt: skip
+    assert settings["check_tools"] == {"slurm_galaxy_check_slurm": "slurm"}
+
+
+def test_by_drmaa_a_job_that_was_lost_sight_of_is_an_error():
+    conf = galaxy_settings({"runner": "drmaa"}, DEB)["job_conf"]
+    assert conf["runners"]["slurm"] == {
+        "load": "galaxy.jobs.runners.slurm:SlurmJobRunner",
+        "drmaa_library_path": DEB["library"],
+        "invalidjobexception_state": "error",
+        "internalexception_state": "error",
+    }
+    assert conf["execution"]["environments"]["slurm"] == {"runner": "slurm"}
+
+
+SITE = {
+    "runners": {"slurm": {"workers": 4}, "pbs": {"load": "galaxy.jobs.runners.pbs:PBSJobRunner"}},
+    "execution": {
+        "default": "small",
+        "environments": {
+            "small": {"runner": "slurm", "job_ncpus": "1"},
+            "slurm-large": {"runner": "slurm", "job_ncpus": "8"},
+            "old": {"runner": "pbs"},
+        },
+    },
+    "limits": [{"type": "registered_user_concurrent_jobs", "value": 4}],
+}
+
+
+def test_the_sites_job_configuration_is_merged_over_the_default():
+    settings = galaxy_settings({"job_conf": SITE})
+    conf = settings["job_conf"]
+    assert conf["runners"]["slurm"] == {
+        "load": "galaxy.jobs.runners.cli:ShellJobRunner", "workers": 4,
+    }  # fmt: skip
+    assert [*conf["execution"]["environments"]] == ["slurm", "local", "small", "slurm-large", "old"]
+    assert conf["limits"] == SITE["limits"]
+    assert conf["handling"] == {"assign": ["db-skip-locked"]}
+    tools = {tool.get("id"): tool["environment"] for tool in conf["tools"]}
+    assert tools == {
+        None: "local", "upload1": "small", "__DATA_FETCH__": "small",
+        "slurm_galaxy_check_slurm": "slurm", "slurm_galaxy_check_small": "small",
+        "slurm_galaxy_check_slurm_large": "slurm-large",
+    }  # fmt: skip
+    assert settings["check_tools"] == {
+        "slurm_galaxy_check_slurm": "slurm",
+        "slurm_galaxy_check_small": "small",
+        "slurm_galaxy_check_slurm_large": "slurm-large",
+    }
+
+
+def test_the_sites_tools_replace_ours_but_for_the_checks():
+    tools = [{"id": "bwa", "environment": "slurm"}]
+    conf = galaxy_settings({"job_conf": {"tools": tools}})["job_conf"]
+    assert conf["tools"] == [*tools, CHECK]
+
+
+def test_environments_may_be_a_list():
+    environments = [{"id": "small", "runner": "slurm"}, {"id": "here", "runner": "local"}]
+    site = {"execution": {"default": "small", "environments": environments}}
+    settings = galaxy_settings({"job_conf": site})
+    assert settings["check_tools"] == {"slurm_galaxy_check_small": "small"}
+    assert settings["job_conf"]["execution"]["environments"] == environments
+
+
+def test_the_check_of_an_environment_bears_the_name_that_galaxy_destination_check_knows():
+    for name in ("slurm", "slurm-large", "a b.c", "größe"):
+        assert host.check_tool(name) == galaxy_module.check_tool_id(name)
+
+
+@pytest.mark.parametrize(
+    "site",
+    [
+        {"runners": None},
+        {"runners": []},
+        {"runners": {"slurm": []}},
+        {"execution": None},
+        {"execution": []},
+        {"execution": {"environments": None}},
+        {"execution": {"environments": {"slurm": None}}},
+        {"execution": {"environments": {"slurm": {"runner": ["slurm"]}}}},
+        {"execution": {"environments": {7: {"runner": "slurm"}}}},
+        {"execution": {"environments": [None, {"runner": "slurm"}, "x"]}},
+        {"tools": None},
+        {"tools": {}},
+        {"tools": {"bwa": "slurm"}},
+        {"tools": "bwa"},
+    ],
+)
+def test_a_job_configuration_that_is_none_is_left_for_its_own_check_to_name(site):
+    settings = galaxy_settings({"job_conf": site})
+    for part, value in site.items():
+        if not isinstance(value, dict) and value:
+            assert settings["job_conf"][part] == value
+
+
+# What is wrong with Galaxy: settings of it, settings of drmaa, the sentence.
+
+WRONG_GALAXY = {
+    "misspelt key": (
+        {"shard": {}}, {}, "galaxy:shard: there is no such key; did you mean shared?"
+    ),
+    "a version that is a number": (
+        {"version": 26.1}, {}, "galaxy:version: must be text, not a number"
+    ),
+    "misspelt option of pip": (
+        {"pip": {"indexurl": "x"}}, {}, "galaxy:pip:indexurl: there is no such key; did you mean"
+    ),
+    "unknown runner": (
+        {"runner": "slurm"}, {}, "galaxy:runner: 'slurm' is unknown; known are drmaa, cli"
+    ),
+    "unknown format": (
+        {"job_conf_format": "yml"}, {},
+        "galaxy:job_conf_format: 'yml' is unknown; did you mean yaml?",
+    ),
+    "relative root": (
+        {"root": "srv"}, {}, "galaxy:root: must be an absolute path, not 'srv'"
+    ),
+    "relative venv": (
+        {"venv": "venv"}, {}, "galaxy:venv: must be an absolute path, not 'venv'"
+    ),
+    "relative server": (
+        {"server": "~/galaxy", "venv": "/v"}, {},
+        "galaxy:server: must be an absolute path, not '~/galaxy'",
+    ),
+    "no time to wait": ({"wait": 0}, {}, "galaxy:wait: must be at least 1 second, not 0"),
+    "a checkout without its environment": (
+        {"server": "/opt/galaxy"}, {},
+        "galaxy:venv: is missing; name the virtual environment of galaxy:server",
+    ),
+    "an environment in two places": (
+        {"venv": "/a", "shared": {"venv": "/b"}}, {},
+        "galaxy:shared:venv:path: is not that of galaxy:venv; keep one of both",
+    ),
+    "another process manager": (
+        {"config": {"gravity": {"process_manager": "supervisor"}}}, {},
+        "galaxy:config:gravity:process_manager: comes from the role, which runs Galaxy by systemd",
+    ),
+    "a database in galaxy.yml": (
+        {"config": {"galaxy": {"database_connection": "x"}}}, {},
+        "galaxy:config:galaxy:database_connection: comes from galaxy:database; remove it here",
+    ),
+    "a job configuration in galaxy.yml": (
+        {"config": {"galaxy": {"job_config": {}}}}, {},
+        "galaxy:config:galaxy:job_config: comes from galaxy:job_conf; remove it here",
+    ),
+    "two databases": (
+        {"database": {"managed": True, "url": "postgresql://sql/gx"}}, {},
+        "galaxy:database: url is for one that another runs; keep it, or managed",
+    ),
+    "a list of shared directories": (
+        {"shared": ["/srv"]}, {}, "galaxy:shared: must be a mapping, not a list"
+    ),
+    "a shared directory that is nothing": (
+        {"shared": {"jobs": None}}, {}, "galaxy:shared:jobs: must be a path, or a mapping with"
+    ),
+    "misspelt key of a mount": (
+        {"shared": {"jobs": {"fs_type": "nfs"}}}, {},
+        "galaxy:shared:jobs:fs_type: there is no such key; did you mean fstype?",
+    ),
+    "options of a mount as text": (
+        {"shared": {"jobs": {"device": "x", "fstype": "nfs", "opts": "rw"}}}, {},
+        "galaxy:shared:jobs:opts: must be a list, not text",
+    ),
+    "relative shared directory": (
+        {"shared": {"jobs": "jobs"}}, {}, "galaxy:shared:jobs:path: must be an absolute path"
+    ),
+    "a directory of the site's without a path": (
+        {"shared": {"data": {"device": "x", "fstype": "nfs"}}}, {},
+        "galaxy:shared:data:path: must be an absolute path",
+    ),
+    "half a mount": (
+        {"shared": {"jobs": {"device": "nas:/jobs"}}}, {},
+        "galaxy:shared:jobs: a mount needs device and fstype, as a line of fstab(5)",
+    ),
+    "options of no mount": (
+        {"shared": {"jobs": {"opts": ["rw"]}}}, {},
+        "galaxy:shared:jobs: a mount needs device and fstype, as a line of fstab(5)",
+    ),
+    "no id_secret": (
+        {"id_secret": ""}, {}, "galaxy:id_secret: is missing; make one with: openssl rand -hex 24"
+    ),
+    "example id_secret": (
+        {"id_secret": "change-me-now"}, {}, "galaxy:id_secret: is an example, and anybody could"
+    ),
+    "short id_secret": (
+        {"id_secret": "abcd"}, {}, "galaxy:id_secret: must have 5 to 56 bytes"
+    ),
+    "long id_secret": (
+        {"id_secret": "ü" * 29}, {}, "galaxy:id_secret: must have 5 to 56 bytes"
+    ),
+    "an administrator without an address": (
+        {"admins": {"root": {}}}, {}, "galaxy:admins:root: is no address of mail"
+    ),
+    "two addresses in one": (
+        {"admins": {"a@x.org,b@x.org": {}}}, {}, "galaxy:admins:a@x.org,b@x.org: is no address"
+    ),
+    "an administrator who is a key": (
+        {"admins": {"a@x.org": "hunter2"}}, {},
+        "galaxy:admins:a@x.org: must be a mapping with password, key or both",
+    ),
+    "misspelt key of an administrator": (
+        {"admins": {"a@x.org": {"pasword": "hunter2"}}}, {},
+        "galaxy:admins:a@x.org:pasword: there is no such key; did you mean password?",
+    ),
+    "an administrator's key that is a number": (
+        {"admins": {"a@x.org": {"key": 7_777_777}}}, {},
+        "galaxy:admins:a@x.org:key: must be text, not a whole number",
+    ),
+    "example password": (
+        {"admins": {"a@x.org": {"password": "change-me"}}}, {},
+        "galaxy:admins:a@x.org:password: is an example, and anybody could know it",
+    ),
+    "short password": (
+        {"admins": {"a@x.org": {"password": "hunte"}}}, {},
+        "galaxy:admins:a@x.org:password: has fewer than the 6 characters that Galaxy takes",
+    ),
+    "long key": (
+        {"admins": {"a@x.org": {"key": "hunter2" * 5}}}, {},
+        "galaxy:admins:a@x.org:key: must have 1 to 32 characters, none of them blank",
+    ),
+    "no slurm-drmaa on this system": (
+        {"runner": "drmaa"}, {}, "drmaa:files: no repository of this system has slurm-drmaa"
+    ),
+    "files without the path of the library": (
+        {"runner": "drmaa"}, {"files": DEB["files"]},
+        "drmaa:library: must be the absolute path of the library that the packages bring, not "
+        "nothing",
+    ),
+    "relative library": (
+        {"runner": "drmaa"}, DEB | {"library": "libdrmaa.so.1"},
+        "drmaa:library: must be the absolute path of the library that the packages bring, not lib",
+    ),
+    "a file without its package's name": (
+        {"runner": "drmaa"}, DEB | {"files": ["salt://x.deb"]},
+        "drmaa:files[0]: must be a mapping of one package's name to its file, such as",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("galaxy", "drmaa", "says"), WRONG_GALAXY.values(), ids=WRONG_GALAXY.keys()
+)
+def test_what_is_wrong_with_galaxy_is_one_sentence_with_its_path(galaxy, drmaa, says):
+    found = galaxy_host(with_galaxy(galaxy, drmaa))
+    (problem,) = found["problems"]
+    assert problem.startswith(says)
+    assert not any(secret in problem for secret in ("hunte", "7777777", "abcd", "change-me"))
+
+
+def test_two_galaxies_are_both_named():
+    pillar = with_galaxy()
+    pillar["hosts"]["two.example.org"] = {"roles": ["galaxy"]}
+    assert the_problem(pillar) == (
+        "hosts: galaxy.example.org and two.example.org have the role galaxy; one Galaxy is what "
+        "this runs"
+    )
+
+
+def test_containers_need_a_package_on_the_hosts_that_run_jobs():
+    pillar = with_galaxy({"containers": True})
+    (problem,) = galaxy_host(pillar, "node1")["problems"]
+    assert problem.startswith(
+        "galaxy:containers: the system of node1.example.org packages no Apptainer"
+    )
+    assert galaxy_host(pillar, "galaxy")["problems"] == []
+    pillar["os"] = {"Debian-12": {"galaxy": {"apptainer": "singularity"}}}
+    node = galaxy_host(pillar, "node1")["settings"]["galaxy"]
+    assert node["node_packages"] == ["python3", "singularity"]
+
+
+def test_a_system_without_galaxys_packages_is_named():
+    osmap = copy.deepcopy(OSMAP)
+    del osmap["Debian"]["galaxy"]
+    for name, count in (("galaxy", 1), ("head", 0), ("node1", 0)):
+        grains = {"id": f"{name}.example.org", "localhost": name, **DEBIAN}
+        found = host.resolve(with_galaxy(), grains, DEFAULTS, osmap, FRESH, nobody)
+        assert len(found["problems"]) == count
+    grains["id"] = "galaxy.example.org"
+    (problem,) = host.resolve(
+        with_galaxy(), {**grains, "localhost": "galaxy"}, DEFAULTS, osmap, FRESH, nobody
+    )["problems"]
+    assert problem.startswith(
+        "os: the system of galaxy.example.org has no galaxy:python and galaxy:packages, which the "
+        "role galaxy needs"
+    )
+
+
+def test_drmaa_without_galaxy_needs_its_library_as_well():
+    pillar = change(("hosts", "head.example.org", "roles"), ["controller", "drmaa"])
+    assert the_problem(pillar).startswith("drmaa:files: no repository of this system has")
+    pillar["drmaa"] = DEB
+    found = resolve(pillar)
+    assert found["roles"] == ["controller", "submit", "drmaa"]
+    assert found["settings"]["drmaa"] == {"packages": [], "config": {}, **DEB}
+    assert found["settings"]["galaxy"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        ({"admins": {"a@x.org": {"key": "hunter2"}}}, "admins"),
+        ({"database": {"url": "postgresql://gx:hunter2@sql/gx"}}, "database:url"),
+    ],
+)
+def test_a_host_that_has_galaxys_secrets_in_vain_is_warned_about(given, key):
+    found = galaxy_host(with_galaxy(given), "node1")
+    assert found["problems"] == []
+    assert found["warnings"] == [
+        f"galaxy:{name}: is in the pillar of node1.example.org, which has no use for it; give it "
+        "to the Galaxy host alone (README, Secrets)"
+        for name in ("id_secret", key)
+    ]
+    assert galaxy_host(with_galaxy(given))["warnings"] == []
+
+
+def test_a_host_without_galaxys_secrets_needs_none():
+    found = galaxy_host(with_galaxy({"id_secret": ""}), "node1")
+    assert (found["problems"], found["warnings"]) == ([], [])
+
+
 # Hostlists.
 
 
@@ -719,13 +1368,6 @@ REPO = {
     "components": ["main"],
     "key_source": "salt://keys/site.asc",
     "fingerprint": "8DE6 8488 997C 5C6B A190  2113 6F2C C564 1278 8738",
-}
-EL_9 = {
-    "id": "head.example.org",
-    "localhost": "head",
-    "os_family": "RedHat",
-    "osfinger": "Rocky Linux-9",
-    "osmajorrelease": 9,
 }
 
 
