@@ -184,6 +184,36 @@ def salt_image(suite: str, salt: str, network: str, log: IO[str]) -> str:
     return tag
 
 
+def wheel_folder(suite: str, version: str) -> Path:
+    """Return where the wheels of a Galaxy are kept for hosts of a suite."""
+    return STATE / "wheels" / f"{suite}-{version}"
+
+
+def galaxy_wheels(suite: str, version: str, image: str, network: str, log: IO[str]) -> None:
+    """Download Galaxy and all that it needs as wheels, once for each version and suite."""
+    folder = wheel_folder(suite, version)
+    if folder.exists():
+        return
+    new = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    # Then what a configuration for PostgreSQL or DRMAA needs, in the version that Galaxy names.
+    script = """
+        apt-get update
+        apt-get install -y --no-install-recommends python3-venv unzip
+        python3 -m venv /tmp/venv
+        /tmp/venv/bin/pip install wheel setuptools
+        /tmp/venv/bin/pip wheel --wheel-dir /wheels "galaxy==$1"
+        unzip -p /wheels/galaxy_app-*.whl galaxy/dependencies/conditional-requirements.txt |
+            grep -E '^(psycopg2-binary|drmaa)' >/tmp/conditional
+        /tmp/venv/bin/pip wheel --wheel-dir /wheels --find-links /wheels -r /tmp/conditional
+    """
+    argv = ["run", "--rm", "--network", network, "--volume", f"{new}:/wheels"]
+    argv += [word for path in pip_settings()[1] for word in bind(path, path)]
+    run(["docker", *argv, image, "sh", "-euc", script, "sh", version], log=log)
+    new.rename(folder)
+
+
 def bind(source: str | Path, target: str) -> list[str]:
     """Return the flags of a read-only mount; unlike -v it never makes the source."""
     return ["--mount", f"type=bind,source={source},target={target},readonly"]

@@ -41,7 +41,17 @@ from engine import (
     together,
     wait_for,
 )
-from images import IMAGES, TREE, bind, cgroup_mount, pip_settings, salt_image, salt_image_tag
+from images import (
+    IMAGES,
+    TREE,
+    bind,
+    cgroup_mount,
+    galaxy_wheels,
+    pip_settings,
+    salt_image,
+    salt_image_tag,
+    wheel_folder,
+)
 
 SUITES = ("bookworm", "trixie", "sid")
 SUITE, TOPOLOGY, SALT = "bookworm", "default", "3008.3"
@@ -120,8 +130,18 @@ def generate_munge() -> dict[str, Any]:
     return {"munge": {"key": base64.b64encode(secrets.token_bytes(96)).decode()}}
 
 
+def generate_galaxy() -> dict[str, Any]:
+    """Return the pillar part that holds Galaxy's secrets: its own, and an administrator's."""
+    admin = {"password": secrets.token_urlsafe(12), "key": secrets.token_hex(16)}
+    return {"galaxy": {"id_secret": secrets.token_hex(24), "admins": {ADMIN: admin}}}
+
+
+ADMIN = "admin@lab.test"
 # A pillar file of a topology's top.sls that the lab makes, one for each secret.
-SECRETS: dict[str, Callable[[], dict[str, Any]]] = {"munge": generate_munge}
+SECRETS: dict[str, Callable[[], dict[str, Any]]] = {
+    "munge": generate_munge,
+    "galaxy": generate_galaxy,
+}
 
 
 def salt_files(host: Host) -> dict[str, str]:
@@ -346,6 +366,12 @@ class Lab:
             suite, salt = settings["suite"], settings["salt"]
             with locked(), step(f"Image: Debian {suite}, Salt {salt}", log / "image.log") as out:
                 image = salt_image(suite, salt, self.name, out)
+            if self.galaxy:
+                version = self.galaxy_version
+                with locked(), step(f"Wheels of Galaxy {version}", log / "wheels.log") as out:
+                    galaxy_wheels(suite, version, image, self.name, out)
+                volume = f"{self.name}-galaxy"
+                docker("volume", "create", "--label", f"{LABEL}={self.name}", volume)
             with step(f"Hosts created: {len(missing)}", log / "create.log"):
                 together(lambda host: self._create(host, image, settings), missing)
         with step(f"Hosts booted: {len(hosts)}", log / "boot.log"):
@@ -368,14 +394,35 @@ class Lab:
             label = f"label={LABEL}={self.name}"
             if ids := docker("ps", "-aq", "--filter", label).split():
                 docker("rm", "-f", "-v", *ids)
-            if ids := docker("network", "ls", "-q", "--filter", label).split():
-                docker("network", "rm", *ids)
+            for kind in ("network", "volume"):
+                if ids := docker(kind, "ls", "-q", "--filter", label).split():
+                    docker(kind, "rm", *ids)
         shutil.rmtree(self.state, ignore_errors=True)
 
     def ensure_network(self) -> None:
         """Make the lab's network unless it is there."""
         if not docker("network", "ls", "-q", "--filter", f"label={LABEL}={self.name}"):
             docker("network", "create", "--label", f"{LABEL}={self.name}", self.name)
+
+    @property
+    def galaxy(self) -> Host | None:
+        """Return the host that has Galaxy, or None."""
+        return next((host for host in self.hosts if "galaxy" in host.roles), None)
+
+    @property
+    def galaxy_url(self) -> str:
+        """Return where Galaxy is for this machine."""
+        one = self.containers()[self.galaxy.name] if self.galaxy else {}
+        address = one["NetworkSettings"]["Networks"][self.name]["IPAddress"]
+        return f"http://{address}:8080"
+
+    @property
+    def galaxy_version(self) -> str:
+        """Return the version of Galaxy that the topology asks for."""
+        files = (self.pillar / "cluster.sls", TREE / "slurm_galaxy/defaults.yaml")
+        cluster, defaults = (yaml.safe_load(file.read_text()) for file in files)
+        asked = cluster["slurm_galaxy"].get("galaxy", {}).get("version")
+        return str(asked or defaults["galaxy"]["version"])
 
     def ensure_secrets(self) -> None:
         """Make the pillar files that hold secrets, unless they are there."""
@@ -424,6 +471,11 @@ class Lab:
         if host.kind in ("master", "masterless"):
             argv += bind(TREE, "/srv/tree") + bind(self.pillar, "/srv/pillar")
             argv += bind(self.state / "secrets", "/srv/secrets")
+        if {"galaxy", "exec"} & {*host.roles} and self.galaxy:
+            argv += ["--mount", f"type=volume,source={self.name}-galaxy,target=/srv/galaxy"]
+        if "galaxy" in host.roles:
+            wheels = wheel_folder(settings["suite"], self.galaxy_version)
+            argv += bind(wheels, "/srv/wheels")
         docker(*argv, image)
         if files := salt_files(host):
             docker("cp", "-", f"{name}:/", input=tar_of(files))
@@ -596,7 +648,7 @@ class Lab:
 
 EXAMPLES = """\
 examples:
-  test/lab up                                   a Salt master, a controller and two nodes
+  test/lab up                                   a Salt master, Galaxy, a controller and two nodes
   test/lab exec head -- srun -N2 hostname       run a program on a host
   test/lab apply 'node*' -- test=True           apply the formula again, as it is in the tree
   test/lab --name one up --topology single      a second lab beside it: one host, no master
@@ -654,19 +706,44 @@ def report(lab: Lab, applied: list[Applied]) -> int:
     return 1
 
 
+def proof(lab: Lab) -> int:
+    """Show the nodes, and a first job that Galaxy sends to them; return the exit status."""
+    head = next(host for host in lab.hosts if "controller" in host.roles)
+    print(lab.exec(head.name, ["sinfo"]).stdout, end="")
+    if not (galaxy := lab.galaxy):
+        return 0
+    with step("A first job, from Galaxy through Slurm", lab.state / "log/job.log") as log:
+        job = lab.salt(galaxy.id, "galaxy.run_job")[galaxy.id]
+        json.dump(job, log, indent=1)
+    admin = yaml.safe_load((lab.state / "secrets/galaxy.sls").read_text())["slurm_galaxy"]
+    password = admin["galaxy"]["admins"][ADMIN]["password"]
+    print(f"Galaxy: {lab.galaxy_url}  log in as {ADMIN} with {password}")
+    if not isinstance(job, dict) or not job["ok"]:
+        print(f"✗ {job['problem'] if isinstance(job, dict) else job}")
+        return 1
+    print(
+        f"Its job {job['number']} was job {job['slurm_job']} of Slurm, ran on {job['node']} and "
+        f"took {job['seconds']:.0f} s"
+    )
+    return 0
+
+
 def hints(lab: Lab) -> str:
     """Return the commands that are worth trying next."""
     hosts = lab.hosts
     head = next((host for host in hosts if "controller" in host.roles), hosts[0])
     nodes = sum("exec" in host.roles for host in hosts)
+    galaxy_job = lab.command("exec", "galaxy", "--", "salt-call", "galaxy.run_job")
     lines = [
         (lab.command("exec", head.name, "--", "sinfo"), "nodes and partitions"),
         (lab.command("exec", head.name, "--", "srun", f"-N{nodes}", "hostname"), "run a job"),
+        *([(galaxy_job, "another job, from Galaxy through Slurm")] if lab.galaxy else []),
         (lab.command("apply"), "apply the formula; a second time changes nothing"),
         (lab.command("status"), "hosts and how they are"),
         (lab.command("down"), "remove all of it"),
     ]
-    return "Try next:\n" + "\n".join(f"  {command:<46}  {what}" for command, what in lines)
+    width = max(len(command) for command, _ in lines)
+    return "Try next:\n" + "\n".join(f"  {command:<{width}}  {what}" for command, what in lines)
 
 
 def pass_through(lab: Lab, name: str, argv: list[str], terminal: bool = False) -> None:
@@ -695,6 +772,8 @@ def obey(arguments: argparse.Namespace, rest: list[str]) -> int:
         case "up":
             applied = lab.up(apply=not arguments.no_apply)
             status = 0 if arguments.no_apply else report(lab, applied)
+            if applied and not status:
+                status = proof(lab)
             if not status:
                 print(hints(lab))
             return status

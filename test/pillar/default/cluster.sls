@@ -1,8 +1,9 @@
-# The lab's cluster: a head that is controller, accounting and submit host, and two exec hosts.
+# The lab's cluster: Galaxy, a head that is controller, accounting and submit host, and two nodes.
 slurm_galaxy:
   cluster: lab
   hosts:
     head.lab.test: {roles: [controller, dbd, submit]}
+    galaxy.lab.test: {roles: [galaxy]}
     'node*.lab.test': {roles: [exec]}
   slurm:
     training: true  # config_overrides is meant
@@ -18,3 +19,9 @@ slurm_galaxy:
       - {NodeName: 'node[1-2]', CPUs: 2, RealMemory: 1000}
     partitions:
       - {PartitionName: main, Nodes: 'node[1-2]', Default: true, MaxTime: '1-00:00:00'}
+  galaxy:
+    # /srv/galaxy is one volume, at the same path on galaxy and on the nodes.
+    pip: {find_links: /srv/wheels, no_index: true}  # the lab has downloaded them once
+    config:
+      gravity:
+        gunicorn: {bind: '0.0.0.0:8080'}  # so that a browser on this machine reaches it

@@ -1,0 +1,6 @@
+# What belongs to the cluster goes to every host of it; each secret has a file of its own, so that
+# this file alone decides who receives it. The lab generates munge.sls.
+base:
+  '*.lab.test':
+    - cluster
+    - munge
