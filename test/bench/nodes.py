@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from engine import wait_for
 from lab import Lab
-from outcome import failed
+from reports import failed
 
 ROUNDS = 5
 NODES = 10_000

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from engine import wait_for
-from outcome import changed, failed, state
+from reports import changed, failed, state
 
 ALL = {"head.lab.test", "node1.lab.test", "node2.lab.test"}
 

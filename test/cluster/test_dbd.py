@@ -5,7 +5,7 @@ import time
 
 import pytest
 from engine import wait_for
-from outcome import changed, failed, state
+from reports import changed, failed, state
 
 CONF = "/etc/slurm/slurmdbd.conf"
 USER = "games"  # an ordinary user that every host has; 26.05 finds no association for nobody

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from engine import LabError, together, wait_for
-from outcome import changed, failed, failures, state
+from reports import changed, failed, failures, state
 
 UNITS = {"head": "slurmctld", "node1": "slurmd", "node2": "slurmd"}
 WRITTEN = "Slurm's configuration is in place"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from lab import Lab, name_for_tests
-from outcome import changed, failed
+from reports import changed, failed
 
 PORT = 8099
 URL = f"http://127.0.0.1:{PORT}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from engine import together, wait_for
 from loading import TREE, load
-from outcome import failed
+from reports import failed
 
 slurm = load("_modules/slurm.py")
 

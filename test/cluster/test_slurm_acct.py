@@ -4,7 +4,7 @@ import json
 
 import pytest
 from engine import wait_for
-from outcome import changed, failed, state
+from reports import changed, failed, state
 
 STATE = "Accounts, users and limits are as the pillar has them"
 CONFIG = {"AccountingStorageEnforce": ["limits", "qos"]}

@@ -6,6 +6,6 @@ import pytest
 
 @pytest.mark.parametrize("name", ["head", "node1"])
 def test_a_host_passes_the_verifier(cluster, name):
-    done = kitchen.verify("default", cluster.container(name))
+    done = kitchen.verify("slurm", cluster.container(name))
     assert done.returncode == 0, done.stdout + done.stderr
     assert " skipped" not in done.stdout

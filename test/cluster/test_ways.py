@@ -4,7 +4,7 @@ import json
 
 import pytest
 from lab import Lab, name_for_tests
-from outcome import changed, failed, state
+from reports import changed, failed, state
 
 # What an apply would make, and a test run must not.
 TRACES = (
@@ -15,7 +15,7 @@ TRACES = (
 @pytest.fixture(scope="module")
 def lab():
     """Return fresh hosts of the default topology."""
-    lab = Lab(name_for_tests("ways"))
+    lab = Lab(name_for_tests("ways"), "slurm")
     lab.down()
     lab.up(apply=False)
     yield lab

@@ -1,6 +1,6 @@
 """The whole formula on one host without a master."""
 
-from outcome import changed, failed, state
+from reports import changed, failed, state
 
 
 def test_a_fresh_host_becomes_a_cluster_of_one(minion, first_run):
